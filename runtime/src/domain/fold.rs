@@ -1,0 +1,162 @@
+//! The fold: the one path from events to state.
+
+use std::{fmt, ops::Deref};
+
+use super::{Aggregate, Context, Decision, Event, Rejection, Version};
+
+/// The state of an aggregate and the version it has.
+///
+/// It dereferences to the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Versioned<A> {
+    /// The state.
+    pub state: A,
+    /// The number of events that it is the fold of.
+    pub version: Version,
+    /// Whether the last of them was one that ends the aggregate. Its state can still be read.
+    pub ended: bool,
+}
+
+impl<A> Deref for Versioned<A> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        &self.state
+    }
+}
+
+/// A stream being folded: takes events one by one, and decides commands on what they come to.
+///
+/// Commands, loads and tests all go through it.
+#[derive(Clone, Debug)]
+pub struct Fold<A: Aggregate> {
+    id: A::Id,
+    state: Option<A>,
+    version: Version,
+    ended: bool,
+}
+
+impl<A: Aggregate> Fold<A> {
+    /// Before the first event of the aggregate with this id.
+    #[must_use]
+    pub const fn new(id: A::Id) -> Self {
+        Self { id, state: None, version: Version::NONE, ended: false }
+    }
+
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// The event cannot stand here; the fold is left as it was.
+    #[inline]
+    pub fn apply(&mut self, event: A::Event) -> Result<(), FoldError> {
+        let ends = event.ends();
+        let applied = match &mut self.state {
+            Some(_) if self.ended => return Err(self.error(event.name(), FoldErrorKind::AfterEnd)),
+            Some(state) => {
+                state.apply(event).map_err(|misplaced| (misplaced.event, FoldErrorKind::CreatesAgain))
+            }
+            None => match A::create(&self.id, event) {
+                Ok(state) => {
+                    self.state = Some(state);
+                    Ok(())
+                }
+                Err(misplaced) => Err((misplaced.event, FoldErrorKind::NotCreated)),
+            },
+        };
+        if let Err((event, kind)) = applied {
+            return Err(self.error(event, kind));
+        }
+        self.version = self.version.next();
+        self.ended = ends;
+        Ok(())
+    }
+
+    #[cold]
+    fn error(&self, event: &'static str, kind: FoldErrorKind) -> FoldError {
+        FoldError { version: self.version.next(), event, kind }
+    }
+
+    /// What the command leads to in the present state. The fold does not change.
+    ///
+    /// # Errors
+    /// The command is refused; after the last event every command is.
+    pub fn decide(
+        &self,
+        command: A::Command,
+        ctx: &Context,
+    ) -> Result<Decision<A::Event>, Rejection<A::Error>> {
+        if self.ended {
+            return Err(Rejection::Ended);
+        }
+        A::handle(self.state.as_ref(), &self.id, command, ctx)
+    }
+
+    /// The id of the aggregate.
+    #[must_use]
+    pub const fn id(&self) -> &A::Id {
+        &self.id
+    }
+
+    /// The state; `None` before the first event.
+    #[must_use]
+    pub const fn state(&self) -> Option<&A> {
+        self.state.as_ref()
+    }
+
+    /// The number of events taken.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether the last event taken was one that ends the aggregate.
+    #[must_use]
+    pub const fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The state with its version; `None` before the first event.
+    #[must_use]
+    pub fn finish(self) -> Option<Versioned<A>> {
+        let Self { state, version, ended, .. } = self;
+        state.map(|state| Versioned { state, version, ended })
+    }
+}
+
+/// An event that cannot stand where it stands in its stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FoldError {
+    /// The version at which the event stands.
+    pub version: Version,
+    /// The stored name of the event.
+    pub event: &'static str,
+    /// Why it cannot.
+    pub kind: FoldErrorKind,
+}
+
+/// Why an event cannot stand where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FoldErrorKind {
+    /// The first event of a stream does not create.
+    NotCreated,
+    /// A creating event that is not the first.
+    CreatesAgain,
+    /// An event after one that ends.
+    AfterEnd,
+}
+
+impl fmt::Display for FoldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.kind {
+            FoldErrorKind::NotCreated => "it is the first event of the stream and does not create",
+            FoldErrorKind::CreatesAgain => "it creates, and the aggregate exists already",
+            FoldErrorKind::AfterEnd => "the event before it ended the aggregate",
+        };
+        write!(f, "the event `{}` cannot stand at version {}: {why}", self.event, self.version)
+    }
+}
+
+impl std::error::Error for FoldError {}

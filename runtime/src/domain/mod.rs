@@ -1,0 +1,25 @@
+//! The pure core: what an aggregate is and how it decides and folds.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number; the same input always gives the same output.
+
+mod aggregate;
+mod context;
+mod decision;
+mod event;
+mod fold;
+mod id;
+mod metadata;
+pub mod model;
+mod version;
+
+pub use aggregate::{Aggregate, Misplaced};
+pub use context::Context;
+pub use decision::{Decision, IntoEvents, InvalidDecision, Rejection};
+pub use event::{DecodeError, DecodeFailure, Event};
+pub use fold::{Fold, FoldError, FoldErrorKind, Versioned};
+pub use id::{AggregateId, SampleId};
+pub use metadata::Metadata;
+pub use version::{InvalidVersion, Version};
+
+pub use aggregate::VersionField;
+pub use decision::check_declared;

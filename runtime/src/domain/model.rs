@@ -1,0 +1,115 @@
+//! The description of an aggregate that the derive leaves behind, for documents, checks and conflict rules.
+//!
+//! Names and types are as the user wrote them; slices are in the order of the declaration.
+
+/// An aggregate.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Model {
+    /// The name of the struct.
+    pub name: &'static str,
+    /// The category under which its streams are stored.
+    pub category: &'static str,
+    /// Its doc comment, lines joined; empty without one.
+    pub docs: &'static str,
+    /// Its fields.
+    pub fields: &'static [FieldModel],
+    /// What can happen to it.
+    pub events: &'static [EventModel],
+    /// What can be asked of it.
+    pub commands: &'static [CommandModel],
+}
+
+/// A field of an aggregate.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FieldModel {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: &'static str,
+    /// Its doc comment, lines joined; empty without one.
+    pub docs: &'static str,
+    /// What it is for.
+    pub role: FieldRole,
+}
+
+/// What a field of an aggregate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldRole {
+    /// The identity: `#[id]`.
+    Id,
+    /// The version: `#[version]`.
+    Version,
+    /// State that events set.
+    State,
+}
+
+/// An event.
+#[derive(Debug, PartialEq, Eq)]
+pub struct EventModel {
+    /// The name under which it is stored.
+    pub name: &'static str,
+    /// The name of the variant.
+    pub variant: &'static str,
+    /// Its schema version, from 1 on.
+    pub schema: u32,
+    /// Its doc comment, lines joined; empty without one.
+    pub docs: &'static str,
+    /// Whether it is the first of a stream: `#[creates]`.
+    pub creates: bool,
+    /// Whether it is the last of a stream: `#[ends]`.
+    pub ends: bool,
+    /// Whether no command records it any more: `#[retired]`.
+    pub retired: bool,
+    /// What it carries.
+    pub payload: &'static [PayloadModel],
+    /// The fields that it changes, and how.
+    pub writes: &'static [Write],
+    /// What its fold looks at in the state before.
+    pub reads: Reads,
+}
+
+/// A field of an event or a command.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PayloadModel {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: &'static str,
+    /// Its doc comment, lines joined; empty without one.
+    pub docs: &'static str,
+    /// Whether it is kept for the record alone: `#[audit]`.
+    pub audit: bool,
+}
+
+/// How an event changes a field.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The field.
+    pub field: &'static str,
+    /// `=`, a compound operator such as `+=`, or `=>` for a statement.
+    pub operator: &'static str,
+}
+
+/// A command.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CommandModel {
+    /// The name of the variant.
+    pub name: &'static str,
+    /// Its doc comment, lines joined; empty without one.
+    pub docs: &'static str,
+    /// What it carries.
+    pub fields: &'static [PayloadModel],
+    /// The variants of the events that it may record.
+    pub events: &'static [&'static str],
+    /// What its decision looks at in the state.
+    pub reads: Reads,
+}
+
+/// What a decision or a fold looks at. Where the derive cannot know, it assumes everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Possibly every field, and the version.
+    Everything,
+    /// These fields and nothing else of the state.
+    Fields(&'static [&'static str]),
+}

@@ -1,0 +1,29 @@
+#![doc = include_str!("../../README.md")]
+
+mod codec;
+mod domain;
+mod open;
+mod repository;
+pub mod store;
+pub mod testing;
+
+pub use domain::{
+    Aggregate, AggregateId, Context, DecodeError, DecodeFailure, Decision, Event, Fold, FoldError, FoldErrorKind,
+    IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId, Version, Versioned,
+    model,
+};
+pub use factum_macros::{Aggregate, Id};
+pub use open::open;
+pub use repository::{
+    Conflict, Execute, ExecuteError, History, LoadError, Receipt, Recorded, Repository, Retry,
+};
+pub use store::{Position, Store};
+
+/// What generated code refers to. Not for use by hand: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use serde;
+    pub use uuid::Uuid;
+
+    pub use crate::domain::{VersionField, check_declared};
+}

@@ -1,0 +1,40 @@
+//! From a URL to a store.
+
+use std::sync::Arc;
+
+use crate::store::{MemoryStore, Store, StoreError};
+
+/// Opens the store that `url` names:
+///
+/// | URL | store |
+/// |---|---|
+/// | `memory:` | a new [`MemoryStore`], gone with the process |
+/// | `sqlite:helpdesk.db` | the SQLite file of this path, made if it is not there (feature `sqlite`) |
+/// | `sqlite::memory:` | a new SQLite database in memory |
+///
+/// Options of SQLite follow a question mark: `sqlite:helpdesk.db?synchronous=normal`; see
+/// [`SqliteOptions`](crate::store::sqlite::SqliteOptions).
+///
+/// # Errors
+/// The URL names no store that this program was built with, or the store cannot be opened.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    match scheme {
+        "memory" if rest.is_empty() => Ok(Arc::new(MemoryStore::new())),
+        "memory" => Err(StoreError::invalid(format!(
+            "`{url}` has something after `memory:`; a store in memory has no name and no options"
+        ))),
+        #[cfg(feature = "sqlite")]
+        "sqlite" => Ok(Arc::new(crate::store::SqliteStore::open(rest.parse()?).await?)),
+        #[cfg(not(feature = "sqlite"))]
+        "sqlite" => {
+            Err(StoreError::invalid("this program was built without SQLite: enable factum's feature `sqlite`"))
+        }
+        "postgres" | "postgresql" | "nats" => Err(StoreError::invalid(format!(
+            "this version of factum has no store for `{scheme}:`; it has `memory:` and `sqlite:`"
+        ))),
+        _ => Err(StoreError::invalid(format!(
+            "`{url}` does not name a store: use `memory:` or `sqlite:path/to/file.db`"
+        ))),
+    }
+}

@@ -1,0 +1,206 @@
+//! What can go wrong between an aggregate and its store.
+//!
+//! `Display` tells the whole story in one line, causes included; the parts are in the fields.
+
+use std::{error::Error, fmt};
+
+use crate::{
+    Aggregate, DecodeError, FoldError, Recorded, Rejection, Version,
+    store::{CommitId, StoreError, StreamId},
+};
+
+/// Why an aggregate or its history could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The store cannot be read.
+    #[error("cannot read `{stream}`: {cause}")]
+    Store {
+        /// The stream.
+        stream: StreamId,
+        /// What the store says.
+        cause: StoreError,
+    },
+    /// An event cannot be decoded. It is not skipped: the state without it would be another.
+    #[error("`{stream}` at version {version}: {cause}")]
+    Decode {
+        /// The stream.
+        stream: StreamId,
+        /// The version of the event.
+        version: Version,
+        /// What is wrong with it.
+        cause: DecodeError,
+    },
+    /// An event cannot stand where it stands, such as a first one that does not create.
+    #[error("`{stream}` is not a history of the aggregate: {cause}")]
+    Fold {
+        /// The stream.
+        stream: StreamId,
+        /// What is wrong.
+        cause: FoldError,
+    },
+    /// The store gave an event out of turn: its own promise is broken, or what it holds is damaged.
+    #[error("`{stream}` is damaged: version {expected} is missing, version {found} came in its place")]
+    Gap {
+        /// The stream.
+        stream: StreamId,
+        /// The version that should have come.
+        expected: Version,
+        /// The version that came.
+        found: Version,
+    },
+    /// The aggregate has not come to this version yet.
+    #[error("`{stream}` has no version {asked} yet: its latest is {latest}")]
+    NoSuchVersion {
+        /// The stream.
+        stream: StreamId,
+        /// The version that was asked for.
+        asked: Version,
+        /// The latest version; 0 when nothing has happened.
+        latest: Version,
+    },
+}
+
+/// Why a command was not carried out.
+///
+/// It is an [`Error`], can be printed, and can be debugged where the domain's own error can be.
+#[non_exhaustive]
+pub enum ExecuteError<A: Aggregate> {
+    /// The command was refused. Nothing was recorded; giving it again leads to the same until something changes.
+    Rejected(Rejection<A::Error>),
+    /// Others were faster. Nothing was recorded: read what happened since, and decide anew.
+    Conflict(Box<Conflict<A::Event>>),
+    /// The aggregate could not be loaded. Nothing was recorded.
+    Load(LoadError),
+    /// An event could not be put into its stored form. Nothing was recorded.
+    Encode {
+        /// The stored name of the event.
+        event: &'static str,
+        /// What is wrong with it.
+        cause: serde_json::Error,
+    },
+    /// The store could not record the events. Nothing was recorded.
+    Store {
+        /// The stream.
+        stream: StreamId,
+        /// What the store says.
+        cause: StoreError,
+    },
+    /// The store could not say whether the events were recorded, not even when it was asked again: they were all
+    /// recorded or none. To find out, look in the history for an event whose id is the commit's.
+    Unknown {
+        /// The stream.
+        stream: StreamId,
+        /// The id of the commit, and of its first event.
+        commit: CommitId,
+        /// What the store says.
+        cause: StoreError,
+    },
+}
+
+impl<A: Aggregate> ExecuteError<A> {
+    /// Why the command was refused, if it was.
+    #[must_use]
+    pub const fn rejection(&self) -> Option<&Rejection<A::Error>> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection),
+            _ => None,
+        }
+    }
+
+    /// The conflict, if it was one.
+    #[must_use]
+    pub fn conflict(&self) -> Option<&Conflict<A::Event>> {
+        match self {
+            Self::Conflict(conflict) => Some(conflict),
+            _ => None,
+        }
+    }
+}
+
+impl<A: Aggregate> From<LoadError> for ExecuteError<A> {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl<A: Aggregate> fmt::Display for ExecuteError<A>
+where
+    A::Error: fmt::Display,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejection) => rejection.fmt(f),
+            Self::Conflict(conflict) => conflict.fmt(f),
+            Self::Load(error) => error.fmt(f),
+            Self::Encode { event, cause } => write!(f, "cannot encode the event `{event}`: {cause}"),
+            Self::Store { stream, cause } => write!(f, "cannot append to `{stream}`: {cause}"),
+            Self::Unknown { stream, commit, cause } => {
+                write!(f, "it is unknown whether commit {commit} to `{stream}` was recorded: {cause}")
+            }
+        }
+    }
+}
+
+impl<A: Aggregate> fmt::Debug for ExecuteError<A>
+where
+    A::Error: fmt::Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejection) => f.debug_tuple("Rejected").field(rejection).finish(),
+            Self::Conflict(conflict) => f.debug_tuple("Conflict").field(conflict).finish(),
+            Self::Load(error) => f.debug_tuple("Load").field(error).finish(),
+            Self::Encode { event, cause } => {
+                f.debug_struct("Encode").field("event", event).field("cause", cause).finish()
+            }
+            Self::Store { stream, cause } => {
+                f.debug_struct("Store").field("stream", stream).field("cause", cause).finish()
+            }
+            Self::Unknown { stream, commit, cause } => f
+                .debug_struct("Unknown")
+                .field("stream", stream)
+                .field("commit", commit)
+                .field("cause", cause)
+                .finish(),
+        }
+    }
+}
+
+impl<A: Aggregate> Error for ExecuteError<A> where A::Error: fmt::Debug + fmt::Display {}
+
+/// The aggregate was not at the version that was expected, or others were faster each time.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Conflict<E> {
+    /// The stream of the aggregate.
+    pub stream: StreamId,
+    /// The version that was expected.
+    pub expected: Version,
+    /// The version that it has.
+    pub actual: Version,
+    /// What happened after the version that was expected, oldest first.
+    pub since: Vec<Recorded<E>>,
+}
+
+impl<E> fmt::Display for Conflict<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stream, expected, actual, .. } = self;
+        write!(f, "`{stream}` is at version {actual}, expected was {expected}")
+    }
+}
+
+/// The envelopes alone: an event need not be `Debug`.
+impl<E> fmt::Debug for Conflict<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since: Vec<_> = self.since.iter().map(|recorded| (recorded.version, recorded.id)).collect();
+        f.debug_struct("Conflict")
+            .field("stream", &self.stream)
+            .field("expected", &self.expected)
+            .field("actual", &self.actual)
+            .field("since", &since)
+            .finish()
+    }
+}
+
+impl<E> Error for Conflict<E> {}

@@ -1,0 +1,132 @@
+//! Aggregates in a store: execute commands, load states of now and then, read histories.
+
+mod error;
+mod execute;
+mod history;
+mod load;
+mod recorded;
+mod retry;
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    Aggregate, Version, Versioned,
+    store::{Store, StreamId},
+};
+
+pub use error::{Conflict, ExecuteError, LoadError};
+pub use execute::{Execute, Receipt};
+pub use history::History;
+pub use recorded::Recorded;
+pub use retry::Retry;
+
+/// How many events a page of a load or a history holds. Large enough that a page's fixed cost does not matter, small
+/// enough that a page does not.
+const PAGE: usize = 512;
+
+/// The aggregates of one type in a store.
+///
+/// Cheap to clone and to make; it holds no state of its own, so any number of repositories and processes may work on
+/// one store.
+pub struct Repository<A> {
+    store: Arc<dyn Store>,
+    retry: Retry,
+    aggregate: PhantomData<fn() -> A>,
+}
+
+impl<A: Aggregate> Repository<A> {
+    /// The aggregates of this type in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, retry: Retry::default(), aggregate: PhantomData }
+    }
+
+    /// Sets how a command goes on after a conflict, when no version was expected.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Gives a command to the aggregate with this id: loads it, decides, and records the events, all of them or none.
+    ///
+    /// Await what it returns, after saying more if you like:
+    /// [`expecting(version)`](Execute::expecting), [`with(metadata)`](Execute::with). Without an expected version, a
+    /// command that loses a race against another writer is decided again on the new state, as [`Retry`] says.
+    ///
+    /// When it is dropped while it runs, the command may or may not take effect, wholly or not at all.
+    pub fn execute<'a>(&'a self, id: &'a A::Id, command: A::Command) -> Execute<'a, A> {
+        Execute::new(self, id, command)
+    }
+
+    /// The aggregate as it is now; `None` if nothing has happened to it. One that has ended is returned too, with
+    /// [`Versioned::ended`] set.
+    ///
+    /// # Errors
+    /// The store cannot be read, or an event in the stream cannot be decoded or folded.
+    pub async fn load(&self, id: &A::Id) -> Result<Option<Versioned<A>>, LoadError> {
+        let loaded = load::latest(&*self.store, StreamId::of::<A>(id), id).await?;
+        Ok(loaded.fold.finish())
+    }
+
+    /// The aggregate as it was at this version; `None` for version 0.
+    ///
+    /// # Errors
+    /// [`LoadError::NoSuchVersion`] when the aggregate has not come so far, else as [`load`](Self::load).
+    pub async fn load_at_version(
+        &self,
+        id: &A::Id,
+        version: impl Into<Version>,
+    ) -> Result<Option<Versioned<A>>, LoadError> {
+        load::at_version(&*self.store, id, version.into()).await
+    }
+
+    /// The aggregate as it was at this time: the fold of the longest prefix of its events recorded at or before `at`.
+    /// `None` when it did not exist yet.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub async fn load_as_of(&self, id: &A::Id, at: DateTime<Utc>) -> Result<Option<Versioned<A>>, LoadError> {
+        load::as_of(&*self.store, id, at).await
+    }
+
+    /// Everything that happened to the aggregate, oldest first: what, when, who, in answer to what.
+    ///
+    /// It is held in memory as a whole; for long streams use [`history_stream`](Self::history_stream).
+    ///
+    /// # Errors
+    /// The store cannot be read, or an event cannot be decoded.
+    pub async fn history(&self, id: &A::Id) -> Result<Vec<Recorded<A::Event>>, LoadError> {
+        let mut history = self.history_stream(id);
+        let mut events = Vec::new();
+        while let Some(event) = history.next().await {
+            events.push(event?);
+        }
+        Ok(events)
+    }
+
+    /// Everything that happened to the aggregate, oldest first, read page by page as it is asked for.
+    pub fn history_stream(&self, id: &A::Id) -> History<A::Event> {
+        History::new(Arc::clone(&self.store), StreamId::of::<A>(id), Version::FIRST)
+    }
+}
+
+impl<A> Clone for Repository<A> {
+    fn clone(&self) -> Self {
+        Self { store: Arc::clone(&self.store), retry: self.retry.clone(), aggregate: PhantomData }
+    }
+}
+
+impl<A> fmt::Debug for Repository<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Repository").field("store", &self.store).field("retry", &self.retry).finish()
+    }
+}

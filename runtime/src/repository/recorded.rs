@@ -1,0 +1,92 @@
+//! A recorded event, decoded.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    Aggregate, DecodeError, DecodeFailure, Event, Metadata, Version,
+    store::{EventId, Payload, Position, RecordedEvent, StreamId},
+};
+
+/// An event as it was recorded: what happened, and the envelope.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Recorded<E> {
+    /// What happened.
+    pub event: E,
+    /// The id of the event, unique in the world.
+    pub id: EventId,
+    /// The stream that it belongs to.
+    pub stream: StreamId,
+    /// Its number in the stream, from 1 on.
+    pub version: Version,
+    /// Where it stands among all events of the store.
+    pub position: Position,
+    /// When the store recorded it, in UTC with microseconds; never before the event that precedes it in the stream.
+    pub at: DateTime<Utc>,
+    metadata: Option<Arc<Metadata>>,
+}
+
+impl<E> Recorded<E> {
+    pub(super) fn new(
+        event: E,
+        envelope: (EventId, StreamId, Version, Position, DateTime<Utc>),
+        metadata: Option<Arc<Metadata>>,
+    ) -> Self {
+        let (id, stream, version, position, at) = envelope;
+        Self { event, id, stream, version, position, at, metadata }
+    }
+
+    /// Who, in answer to what, and other notes.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        static NOTHING: Metadata = Metadata {
+            actor: None,
+            correlation_id: None,
+            causation_id: None,
+            notes: BTreeMap::new(),
+        };
+        self.metadata.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// Who gave the command.
+    #[must_use]
+    pub fn actor(&self) -> Option<&str> {
+        self.metadata().actor.as_deref()
+    }
+
+    /// The id of the aggregate that it happened to.
+    ///
+    /// # Errors
+    /// The id that is stored is not one of the aggregate's.
+    pub fn aggregate_id<A: Aggregate<Event = E>>(
+        &self,
+    ) -> Result<A::Id, crate::store::InvalidStreamId> {
+        self.stream.parse_id::<A>()
+    }
+}
+
+impl<E: Event> Recorded<E> {
+    /// Decodes what a store has read.
+    ///
+    /// # Errors
+    /// There is no such event in `E`, or its payload does not fit.
+    pub fn decode(recorded: RecordedEvent) -> Result<Self, DecodeError> {
+        let event = decode(&recorded)?;
+        let RecordedEvent { id, stream, version, position, at, metadata, .. } = recorded;
+        Ok(Self { event, id, stream, version, position, at, metadata })
+    }
+}
+
+/// The event in what a store has read.
+pub(super) fn decode<E: Event>(recorded: &RecordedEvent) -> Result<E, DecodeError> {
+    match &recorded.payload {
+        Payload::Json(payload) => E::decode(&recorded.name, recorded.schema, payload),
+        Payload::Other { format, .. } => Err(DecodeError {
+            event: recorded.name.to_string(),
+            schema: recorded.schema,
+            failure: DecodeFailure::Format { format: format.to_string() },
+        }),
+    }
+}

@@ -1,0 +1,93 @@
+//! What a store does and does not do.
+
+use std::fmt;
+
+use super::{Commit, StoreError};
+
+/// Something that not every store does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Capability {
+    /// Unique values, taken and released with a commit.
+    Claims,
+    /// Keys under which commands are remembered.
+    IdempotencyKeys,
+    /// Rows of transactional views, written with a commit.
+    Rows,
+    /// Snapshots of state.
+    Snapshots,
+    /// How far readers have come.
+    Checkpoints,
+    /// Leases, so that one process at a time does a piece of work.
+    Leases,
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Claims => "unique claims",
+            Self::IdempotencyKeys => "idempotency keys",
+            Self::Rows => "rows of transactional views",
+            Self::Snapshots => "snapshots",
+            Self::Checkpoints => "checkpoints",
+            Self::Leases => "leases",
+        })
+    }
+}
+
+/// What a store does, with its settings as they are in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// What it can do beyond events.
+    pub supported: Vec<Capability>,
+    /// What an acknowledged commit survives.
+    pub durability: Durability,
+    /// Whether [`Store::wait`](super::Store::wait) is woken by writes of other processes too, rather than looking at
+    /// intervals.
+    pub wakes: bool,
+}
+
+impl Capabilities {
+    /// Of a store that does nothing beyond events and is of this durability.
+    #[must_use]
+    pub const fn new(durability: Durability) -> Self {
+        Self { supported: Vec::new(), durability, wakes: false }
+    }
+
+    /// Whether the store does this.
+    #[must_use]
+    pub fn supports(&self, capability: Capability) -> bool {
+        self.supported.contains(&capability)
+    }
+
+    /// For stores: refuses a commit that asks for something the store does not do.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unsupported`](super::StoreErrorKind::Unsupported) with the first such thing.
+    pub fn check(&self, commit: &Commit) -> Result<(), StoreError> {
+        let asked = [
+            (!commit.claims.is_empty(), Capability::Claims),
+            (commit.key.is_some(), Capability::IdempotencyKeys),
+            (!commit.rows.is_empty(), Capability::Rows),
+        ];
+        match asked.into_iter().find(|(asked, capability)| *asked && !self.supports(*capability)) {
+            Some((_, capability)) => Err(StoreError::unsupported(capability)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What an acknowledged commit survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Durability {
+    /// It cannot be found out.
+    Unknown,
+    /// Nothing: it lives as long as the process.
+    Process,
+    /// The death of the process, not that of the machine.
+    Crash,
+    /// The death of the machine: it was on stable storage before it was acknowledged.
+    PowerLoss,
+}

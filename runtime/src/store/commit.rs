@@ -1,0 +1,189 @@
+//! What a program asks a store to record, and what the store answers.
+
+use std::{collections::HashSet, fmt, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{
+    AppendError, ClaimChange, EventId, IdempotencyKey, Name, Payload, Position, RowOp, StoreError, StreamId,
+    Tail,
+};
+use crate::{Metadata, Version};
+
+/// One all-or-nothing change: events for one or several streams, and what takes effect together with them.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The id by which a store knows the commit when it is given again.
+    pub id: CommitId,
+    /// The events, at most one [`Append`] for a stream.
+    pub appends: Vec<Append>,
+    /// Unique values taken and released.
+    pub claims: Vec<ClaimChange>,
+    /// The key under which the command is remembered.
+    pub key: Option<IdempotencyKey>,
+    /// What transactional views write.
+    pub rows: Vec<RowOp>,
+}
+
+impl Commit {
+    /// A commit of these appends, with a new id and nothing else.
+    #[must_use]
+    pub fn new(appends: Vec<Append>) -> Self {
+        Self { id: CommitId::new(), appends, claims: Vec::new(), key: None, rows: Vec::new() }
+    }
+
+    /// For stores: whether the commit is one at all. It has events in each append, and no stream twice.
+    ///
+    /// # Errors
+    /// What is wrong, as a definite failure.
+    pub fn validate(&self) -> Result<(), AppendError> {
+        if self.appends.is_empty() {
+            return Err(StoreError::invalid("the commit has no appends").into());
+        }
+        if let Some(empty) = self.appends.iter().find(|append| append.events.is_empty()) {
+            return Err(StoreError::invalid(format!("the append to `{}` has no events", empty.stream)).into());
+        }
+        if self.appends.len() > 1 {
+            let mut streams = HashSet::new();
+            if let Some(again) = self.appends.iter().find(|append| !streams.insert(&append.stream)) {
+                let stream = &again.stream;
+                return Err(StoreError::invalid(format!("the commit has two appends to `{stream}`")).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The id of a commit, unique in the world. A commit that is given again under its id takes effect once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommitId(Uuid);
+
+impl CommitId {
+    /// The low bits that count the events of the commit.
+    const COUNTER: u128 = 0xFFFF;
+
+    /// A new id.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_uuid(Uuid::now_v7())
+    }
+
+    /// The id made of this UUID. Its last 16 bits are ignored: they count events.
+    #[must_use]
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(Uuid::from_u128(uuid.as_u128() & !Self::COUNTER))
+    }
+
+    /// The UUID in it.
+    #[must_use]
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+
+    /// The id of the commit's event with this index, counted over all of its appends from 0 on. So an event tells
+    /// which commit recorded it, and a store needs nothing more to recognise a commit that is given again.
+    #[must_use]
+    pub const fn event(self, index: usize) -> EventId {
+        EventId(Uuid::from_u128(self.0.as_u128().wrapping_add(index as u128)))
+    }
+}
+
+impl Default for CommitId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Events for one stream.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The stream.
+    pub stream: StreamId,
+    /// What the stream must be like for the commit to take effect.
+    pub expected: Expected,
+    /// What the last read of the stream handed back, if it was read.
+    pub tail: Option<Tail>,
+    /// The events, in order; at least one.
+    pub events: Vec<NewEvent>,
+}
+
+/// What a stream must be like for an append to take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Nobody has written to it.
+    NoStream,
+    /// It is at exactly this version. `Exact(Version::NONE)` is the same as `NoStream`.
+    Exact(Version),
+    /// Whatever it is like.
+    Any,
+}
+
+impl Expected {
+    /// The version that is expected, if one is.
+    #[must_use]
+    pub const fn version(self) -> Option<Version> {
+        match self {
+            Self::NoStream => Some(Version::NONE),
+            Self::Exact(version) => Some(version),
+            Self::Any => None,
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoStream => f.write_str("no stream"),
+            Self::Exact(version) => write!(f, "version {version}"),
+            Self::Any => f.write_str("any version"),
+        }
+    }
+}
+
+/// An event to be recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    /// The stored name.
+    pub name: Name,
+    /// The schema version of the payload.
+    pub schema: u32,
+    /// The fields.
+    pub payload: Payload,
+    /// Who, in answer to what; `None` where there is nothing to say.
+    pub metadata: Option<Arc<Metadata>>,
+}
+
+/// A commit that took effect.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// For each append of the commit, in the same order, what became of it.
+    pub appends: Vec<Appended>,
+}
+
+impl Committed {
+    /// The position of the last event of the commit.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.appends.iter().flat_map(|append| append.positions.iter().copied()).max().unwrap_or_default()
+    }
+}
+
+/// An append that took effect.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The version of the first of its events; the others follow without gaps.
+    pub first: Version,
+    /// The position of each event, ascending.
+    pub positions: Vec<Position>,
+    /// When the store recorded them; microseconds.
+    pub at: DateTime<Utc>,
+    /// What the store wants handed back with the next append to the stream.
+    pub tail: Option<Tail>,
+}

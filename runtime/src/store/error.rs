@@ -1,0 +1,123 @@
+//! What can go wrong in a store.
+
+use std::{error::Error, fmt};
+
+use super::{Capability, CommitId, Expected, StreamId};
+use crate::Version;
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// Why a commit was not acknowledged. What happened to it differs, and so does what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// Nothing was recorded: a stream is not at the version that was expected. Read it again and decide again.
+    #[error("`{stream}` is at version {actual}, expected was {expected}")]
+    Conflict {
+        /// The stream.
+        stream: StreamId,
+        /// What was expected of it.
+        expected: Expected,
+        /// The version that it has.
+        actual: Version,
+    },
+    /// Nothing was recorded, for a reason that has nothing to do with other writers.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+    /// Either the whole commit was recorded or nothing was. Give the same commit again, under the same id: it takes
+    /// effect once.
+    #[error("the outcome of commit {commit} is unknown: {cause}")]
+    Unknown {
+        /// The id to give again.
+        commit: CommitId,
+        /// What came in between.
+        cause: StoreError,
+    },
+}
+
+/// A store that could not do what it was asked.
+#[derive(Debug)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: String,
+    cause: Option<Cause>,
+}
+
+/// What kind of thing went wrong in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// This store does not do that.
+    Unsupported(Capability),
+    /// What was asked makes no sense, such as a commit without events or a URL with an unknown option.
+    Invalid,
+    /// The file or database is not ours, or was written by a newer version.
+    Foreign,
+    /// What the store holds is damaged.
+    Corrupt,
+    /// There is no room left.
+    Full,
+    /// The store cannot be reached or did not answer in time; trying again later may help.
+    Unavailable,
+    /// Reading or writing failed.
+    Io,
+}
+
+impl StoreError {
+    /// An error of this kind.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), cause: None }
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Cause>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// What the backend's own library said.
+    #[must_use]
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.cause.as_deref()
+    }
+
+    /// What was asked makes no sense.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(StoreErrorKind::Invalid, message)
+    }
+
+    /// What the store holds is damaged.
+    pub fn corrupt(message: impl Into<String>) -> Self {
+        Self::new(StoreErrorKind::Corrupt, message)
+    }
+
+    /// This store does not do that.
+    #[must_use]
+    pub fn unsupported(capability: Capability) -> Self {
+        Self::new(StoreErrorKind::Unsupported(capability), format!("this store does not support {capability}"))
+    }
+
+    /// The kind of error.
+    #[must_use]
+    pub const fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.cause {
+            Some(cause) => write!(f, ": {cause}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `Display` shows the cause already, so the next link is the cause's own.
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().and_then(Error::source)
+    }
+}

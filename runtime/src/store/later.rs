@@ -1,0 +1,126 @@
+//! What takes effect together with events, and what is kept beside them.
+//!
+//! These are the shapes in which stores will carry out unique values, idempotency keys, transactional views,
+//! snapshots, checkpoints and leases. A store that does not carry one out refuses it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{Name, Payload, Position, StreamId};
+use crate::Version;
+
+/// A unique value that is taken or released with a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimChange {
+    /// The stream takes the value; the commit fails if another one holds it.
+    Take {
+        /// The constraint: category and field.
+        constraint: Name,
+        /// The value, or its hash.
+        value: Box<[u8]>,
+        /// Who takes it.
+        owner: StreamId,
+    },
+    /// The stream gives the value back.
+    Release {
+        /// The constraint: category and field.
+        constraint: Name,
+        /// The value, or its hash.
+        value: Box<[u8]>,
+        /// Who held it.
+        owner: StreamId,
+    },
+}
+
+/// A key under which a commit is remembered as long as its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The category within which the key is unique.
+    pub category: Name,
+    /// The key.
+    pub key: String,
+    /// A hash of the command, so that the same key with another command is noticed.
+    pub fingerprint: [u8; 16],
+}
+
+/// A change to one row of a transactional view, as data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowOp {
+    /// The table.
+    pub table: Name,
+    /// The key columns and their values.
+    pub key: Vec<(Name, RowValue)>,
+    /// What happens to the row.
+    pub change: RowChange,
+}
+
+/// What happens to a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowChange {
+    /// These columns get these values; the row is made if it is not there.
+    Upsert(Vec<(Name, RowValue)>),
+    /// These values are added to these columns of a row that is there.
+    Add(Vec<(Name, RowValue)>),
+    /// The row goes.
+    Delete,
+}
+
+/// The value of a column.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RowValue {
+    /// Nothing.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Real(f64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// A moment; microseconds.
+    Time(DateTime<Utc>),
+    /// JSON text.
+    Json(String),
+}
+
+/// The state of an aggregate at a version, kept so that a load need not begin at the first event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The stream.
+    pub stream: StreamId,
+    /// The number of events that it is the fold of.
+    pub version: Version,
+    /// What the code was like that made it; another fingerprint is no snapshot.
+    pub fingerprint: u64,
+    /// The state.
+    pub state: Payload,
+}
+
+/// How far a reader has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// The name of the reader.
+    pub reader: String,
+    /// The last position that it is done with.
+    pub position: Position,
+    /// The lease that it works under, if any.
+    pub lease: Option<Lease>,
+}
+
+/// The right to do a piece of work, for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The piece of work.
+    pub work: String,
+    /// Who does it.
+    pub holder: String,
+    /// A number that grows each time the lease changes hands, so that an old holder can be told apart.
+    pub term: u64,
+    /// How much longer it is valid, as of the answer.
+    pub remaining: Duration,
+}

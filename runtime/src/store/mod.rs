@@ -1,0 +1,193 @@
+//! Where events are kept: the contract that every backend fulfils.
+
+mod capability;
+mod commit;
+mod error;
+mod later;
+mod memory;
+mod name;
+mod payload;
+mod position;
+pub(crate) mod record;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+mod stream;
+
+use std::{fmt, future::Future, pin::Pin};
+
+pub use capability::{Capabilities, Capability, Durability};
+pub use commit::{Append, Appended, Commit, CommitId, Committed, Expected, NewEvent};
+pub use error::{AppendError, StoreError, StoreErrorKind};
+pub use later::{
+    Checkpoint, ClaimChange, IdempotencyKey, Lease, RowChange, RowOp, RowValue, Snapshot,
+};
+pub use memory::MemoryStore;
+pub use name::Name;
+pub use payload::Payload;
+pub use position::{InvalidPosition, Position};
+pub use record::{EventId, Page, RecordedEvent, StreamPage, Tail};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+pub use stream::{InvalidStreamId, StreamId};
+
+use crate::Version;
+
+/// A future that a [`Store`] gives, boxed so that the trait is object-safe.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Which events of the whole store to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Filter {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of streams of these categories.
+    Categories(Vec<Name>),
+}
+
+impl Filter {
+    /// The events of one category.
+    #[must_use]
+    pub fn category(category: impl Into<Name>) -> Self {
+        Self::Categories(vec![category.into()])
+    }
+
+    /// Whether the events of this category are to be read.
+    #[must_use]
+    pub fn matches(&self, category: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Categories(categories) => categories.iter().any(|name| name == category),
+        }
+    }
+}
+
+/// A store of events: the one trait behind which every backend stands.
+///
+/// What each backend promises, and `factum::testing`'s contract suite proves:
+///
+/// 1. A commit is all or nothing, over several streams too.
+/// 2. The versions of a stream are 1, 2, 3 … without gaps.
+/// 3. An acknowledged commit is durable, as far as [`Capabilities::durability`] says.
+/// 4. Positions are totally ordered. A reader that has passed position `p` never later finds an event at or before
+///    `p`, under any number of concurrent writers and processes.
+/// 5. A commit whose outcome is unknown may be given again with the same [`CommitId`] and takes effect once.
+/// 6. Claims, keys and rows take effect with the events of their commit or not at all.
+/// 7. Nothing needs a whole stream in memory: reads come in pages, and the next page is read when it is asked for.
+/// 8. The time of an event is the store's, in microseconds, never earlier than that of its stream's previous event.
+///
+/// What a backend does not do is refused with [`StoreErrorKind::Unsupported`], never ignored.
+/// [`capabilities`](Store::capabilities) tells beforehand.
+///
+/// Futures do nothing before they are polled. A read that is dropped has no effect. An append that is dropped after
+/// its first poll may or may not take effect, wholly or not at all; give the same commit again to find out.
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Records the commit: all of it, atomically, or nothing.
+    ///
+    /// Given a commit with an id that has taken effect already, it changes nothing and returns what the first one
+    /// returned. Appends within a commit are over different streams. A commit without events is refused.
+    ///
+    /// # Errors
+    /// [`AppendError`] tells apart the three outcomes: a conflict (nothing happened; the stream is at another
+    /// version), a definite failure (nothing happened), and an unknown outcome (all or nothing happened).
+    fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, AppendError>>;
+
+    /// Reads at most `limit` events of a stream, oldest first, beginning with version `from`.
+    ///
+    /// A stream that nobody has written to is empty, not an error. A page may hold fewer events than `limit` although
+    /// more follow; [`StreamPage::next`] says whether they do. `limit` 0 counts as 1.
+    ///
+    /// # Errors
+    /// The store cannot be read, or what it holds is damaged.
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<StreamPage, StoreError>>;
+
+    /// Reads at most `limit` events of the whole store in the order of their positions, beginning after `after`.
+    ///
+    /// A page may hold fewer events than `limit`, even none, although more follow: read on after
+    /// [`Page::last`] until [`Page::end`] says that there is no more for now. `limit` 0 counts as 1.
+    ///
+    /// # Errors
+    /// The store cannot be read, or what it holds is damaged.
+    fn read_all<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>>;
+
+    /// The position of the last event that a reader can see; [`Position::START`] when there is none.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn head(&self) -> BoxFuture<'_, Result<Position, StoreError>>;
+
+    /// Waits until there is an event after `after`; returns at once if there is. It may return early now and then,
+    /// so read and, finding nothing, wait again. [`Capabilities::wakes`] says whether a write by another process wakes
+    /// it or is noticed by looking at intervals.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn wait(&self, after: Position) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// What this store does, with its settings as they are in force.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The latest snapshot of a stream, if there is one.
+    ///
+    /// # Errors
+    /// The store cannot be read, or keeps no snapshots.
+    fn snapshot<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {
+        let _ = stream;
+        unsupported(Capability::Snapshots)
+    }
+
+    /// Keeps a snapshot in place of an older one of the same stream; one of a later version stays.
+    ///
+    /// # Errors
+    /// The store cannot be written, or keeps no snapshots.
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
+        drop(snapshot);
+        unsupported(Capability::Snapshots)
+    }
+
+    /// How far the reader of this name has come, if it ever said so.
+    ///
+    /// # Errors
+    /// The store cannot be read, or keeps no checkpoints.
+    fn checkpoint<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<Option<Position>, StoreError>> {
+        let _ = reader;
+        unsupported(Capability::Checkpoints)
+    }
+
+    /// Keeps how far a reader has come. Where the reader holds a lease, it is still valid or nothing is kept.
+    ///
+    /// # Errors
+    /// The store cannot be written, keeps no checkpoints, or the lease is lost.
+    fn save_checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, Result<(), StoreError>> {
+        drop(checkpoint);
+        unsupported(Capability::Checkpoints)
+    }
+
+    /// Takes or renews a lease, so that one process at a time does a piece of work. `None`: another one holds it.
+    ///
+    /// # Errors
+    /// The store cannot be written, or gives no leases.
+    fn lease<'a>(
+        &'a self,
+        lease: &'a Lease,
+        duration: std::time::Duration,
+    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
+        let _ = (lease, duration);
+        unsupported(Capability::Leases)
+    }
+}
+
+fn unsupported<'a, T: Send + 'a>(capability: Capability) -> BoxFuture<'a, Result<T, StoreError>> {
+    Box::pin(std::future::ready(Err(StoreError::unsupported(capability))))
+}

@@ -1,0 +1,1 @@
+//! The embedded store: events in a SQLite file.

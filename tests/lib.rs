@@ -1,0 +1,1 @@
+//! The tests that span crates; each file beside this one is a test of its own.

@@ -1,0 +1,1 @@
+//! Any sequence of operations does the same to every store as to a plain map of vectors.
