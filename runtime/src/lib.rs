@@ -23,7 +23,6 @@ pub use store::{Position, Store};
 #[doc(hidden)]
 pub mod __private {
     pub use serde;
-    pub use uuid::Uuid;
 
-    pub use crate::domain::{VersionField, check_declared};
+    pub use crate::domain::{Unset, VersionField, check_declared, new_uuid};
 }

@@ -110,3 +110,22 @@ impl VersionField for u64 {
         *self = self.saturating_add(1);
     }
 }
+
+/// The value of a field that a creating event does not set: its `Default`.
+#[diagnostic::on_unimplemented(
+    message = "a creating event leaves a field of type `{Self}` without a value",
+    label = "no value on creation",
+    note = "set it in each event marked `#[creates]`, make it an `Option`, or implement `Default` for `{Self}`"
+)]
+pub trait Unset: Sized {
+    /// The value.
+    fn unset() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> Unset for T {
+    #[inline]
+    fn unset() -> Self {
+        Self::default()
+    }
+}

@@ -48,3 +48,9 @@ macro_rules! sample_integers {
 }
 
 sample_integers!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);
+
+/// A new id for `derive(Id)`: UUIDs of version 7 ascend with time.
+#[must_use]
+pub fn new_uuid() -> Uuid {
+    Uuid::now_v7()
+}

@@ -21,5 +21,6 @@ pub use id::{AggregateId, SampleId};
 pub use metadata::Metadata;
 pub use version::{InvalidVersion, Version};
 
-pub use aggregate::VersionField;
+pub use aggregate::{Unset, VersionField};
 pub use decision::check_declared;
+pub use id::new_uuid;

@@ -1,0 +1,131 @@
+//! What the user wrote, parsed and not yet understood: names are names, and the tokens are kept to point at.
+
+use proc_macro2::Span;
+use syn::{Attribute, Expr, Ident, LitStr, Path, Token, Type, Visibility};
+
+/// The annotated struct.
+pub(super) struct Item {
+    pub(super) vis: Visibility,
+    pub(super) ident: Ident,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) options: Options,
+    pub(super) fields: Vec<Field>,
+    pub(super) events: Vec<Event>,
+    pub(super) commands: Vec<Command>,
+    /// Something is missing or could not be read that other checks would complain of again.
+    pub(super) broken: Broken,
+}
+
+/// Which parts of the item could not be read, so that what follows from it is not reported as well.
+#[derive(Default)]
+pub(super) struct Broken {
+    pub(super) fields: bool,
+    pub(super) events: bool,
+    pub(super) commands: bool,
+}
+
+/// `#[aggregate(…)]`
+pub(super) struct Options {
+    pub(super) error: Option<Type>,
+    pub(super) category: Option<LitStr>,
+    pub(super) event: Option<Ident>,
+    pub(super) command: Option<Ident>,
+    pub(super) event_derive: Vec<Derive>,
+    pub(super) command_derive: Vec<Derive>,
+    pub(super) krate: Path,
+}
+
+/// One entry of `event_derive(…)`: a derive to add, or with `!` one of the usual ones to leave out.
+pub(super) struct Derive {
+    pub(super) without: bool,
+    pub(super) path: Path,
+}
+
+/// A field of the struct.
+pub(super) struct Field {
+    pub(super) ident: Ident,
+    pub(super) ty: Type,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) serde: Vec<Attribute>,
+    pub(super) id: Option<Span>,
+    pub(super) version: Option<Span>,
+    pub(super) rules: Vec<Rule>,
+    /// An `#[on]` of the field could not be read.
+    pub(super) broken: bool,
+}
+
+/// One entry of `#[on(…)]`.
+pub(super) struct Rule {
+    pub(super) events: Vec<Ident>,
+    pub(super) operator: Operator,
+    pub(super) body: Expr,
+}
+
+/// How a rule changes its field.
+#[derive(Clone)]
+pub(super) enum Operator {
+    /// `Event = expr`
+    Assign,
+    /// `Event += expr`
+    Compound(syn::BinOp),
+    /// `Event => statement`
+    Statement,
+}
+
+/// A variant in `#[events { … }]`.
+pub(super) struct Event {
+    pub(super) ident: Ident,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) foreign: Vec<Attribute>,
+    pub(super) name: Option<LitStr>,
+    pub(super) creates: Option<Span>,
+    pub(super) ends: Option<Span>,
+    pub(super) retired: Option<Span>,
+    pub(super) audit: Option<Span>,
+    pub(super) payload: Vec<Payload>,
+    /// Its payload could not be read whole.
+    pub(super) broken: bool,
+}
+
+/// A field of an event.
+pub(super) struct Payload {
+    pub(super) ident: Ident,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) foreign: Vec<Attribute>,
+    /// `None`: a bare field, which takes the type of the aggregate's field of that name.
+    pub(super) ty: Option<Type>,
+    /// What fills it in for a bare command.
+    pub(super) fill: Option<Expr>,
+    pub(super) audit: Option<Span>,
+}
+
+/// An entry of `#[commands { … }]`.
+pub(super) struct Command {
+    pub(super) ident: Ident,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) foreign: Vec<Attribute>,
+    pub(super) requires: Vec<Require>,
+    pub(super) decide: Option<Expr>,
+    pub(super) reads: Option<Vec<Ident>>,
+    /// `None`: without braces, it takes the payload of its one event.
+    pub(super) fields: Option<Vec<CommandField>>,
+    pub(super) events: Vec<Ident>,
+    /// It could not be read whole.
+    pub(super) broken: bool,
+}
+
+/// `#[require(condition, error)]`
+pub(super) struct Require {
+    pub(super) condition: Expr,
+    pub(super) _comma: Token![,],
+    pub(super) error: Expr,
+}
+
+/// A field of a command.
+pub(super) struct CommandField {
+    pub(super) ident: Ident,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) foreign: Vec<Attribute>,
+    /// `None`: the type of the event's or the aggregate's field of that name.
+    pub(super) ty: Option<Type>,
+}

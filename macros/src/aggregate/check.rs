@@ -1,0 +1,266 @@
+//! The rules that span fields, events and commands, one function each.
+
+use syn::Ident;
+
+use super::model::{Before, Body, Change, Command, Event, How, Model, Payload, Role};
+use crate::{
+    code::{self, SelfUse, Use},
+    errors::Errors,
+    suggest::instead,
+};
+
+pub(super) fn check(model: &Model, errors: &mut Errors) {
+    some_event_creates(model, errors);
+    for field in 0..model.fields.len() {
+        field_is_set(model, field, errors);
+    }
+    for (index, event) in model.events.iter().enumerate() {
+        event_is_recorded(model, index, event, errors);
+        for payload in &event.payload {
+            payload_is_folded(model, event, payload, errors);
+            fill_is_used(model, index, event, payload, errors);
+        }
+        for change in &event.changes {
+            fold_stays_inside(model, event, change, errors);
+        }
+        if let Err(cycle) = model.statements(event) {
+            statements_have_an_order(model, event, &cycle, errors);
+        }
+    }
+    for command in &model.commands {
+        if !command.broken {
+            command_has_what_its_event_needs(model, command, errors);
+        }
+        retired_events_are_not_recorded(model, command, errors);
+        code_sees_what_there_is(model, command, errors);
+        reads_name_fields(model, command, errors);
+    }
+}
+
+fn some_event_creates(model: &Model, errors: &mut Errors) {
+    let any_broken = model.broken.events || model.events.iter().any(|event| event.broken);
+    if !any_broken && !model.events.iter().any(|event| event.creates) {
+        errors.at(
+            &model.ident,
+            "no event creates the aggregate: mark the first event of its life with `#[creates]`",
+        );
+    }
+}
+
+fn field_is_set(model: &Model, index: usize, errors: &mut Errors) {
+    let Some(field) = model.fields.get(index) else { return };
+    let unknown = field.broken || model.broken.events || model.events.iter().any(|event| event.broken);
+    let set = model.events.iter().flat_map(|event| &event.changes).any(|change| change.field == index);
+    if field.role == Role::State && !set && !unknown {
+        let name = &field.ident;
+        errors.at(
+            name,
+            format!("no event sets `{name}`: add `#[on(Event = value)]`, or name it in an event: `Event {{ {name} }}`"),
+        );
+    }
+}
+
+fn event_is_recorded(model: &Model, index: usize, event: &Event, errors: &mut Errors) {
+    let unknown = model.broken.commands || model.commands.iter().any(|command| command.broken);
+    if !event.retired && !unknown && model.recorders(index).next().is_none() {
+        let name = &event.ident;
+        errors.at(
+            name,
+            format!("no command records `{name}`: add one (`… => {name}`), or mark the event `#[retired]` if it is only in old streams"),
+        );
+    }
+}
+
+fn payload_is_folded(model: &Model, event: &Event, payload: &Payload, errors: &mut Errors) {
+    let name = &payload.ident;
+    let folded = event.changes.iter().find(|change| change.how.uses(name) != Use::Not);
+    let unknown = model.broken.fields || model.fields.iter().any(|field| field.broken);
+    match (folded, payload.audit) {
+        (None, None) if !unknown => {
+            let field = model.field_index(name).and_then(|index| model.fields.get(index));
+            let fix = match field {
+                Some(field) if field.role == Role::State => format!(
+                    "leave its type out (`{} {{ {name} }}`) to set the field of that name, or mark it `#[audit]` if it is only for the record",
+                    event.ident
+                ),
+                _ => format!(
+                    "use it in an `#[on({} = …)]`, or mark it `#[audit]` if it is only for the record",
+                    event.ident
+                ),
+            };
+            errors.at(name, format!("`{name}` is never folded into the state: {fix}"));
+        }
+        (Some(change), Some(audit)) => {
+            let field = model.fields.get(change.field).map(|field| field.ident.to_string()).unwrap_or_default();
+            errors.span(audit, format!("`{name}` is folded into `{field}`, so it is not only for the record; remove `#[audit]`"));
+        }
+        _ => {}
+    }
+}
+
+fn fill_is_used(model: &Model, index: usize, event: &Event, payload: &Payload, errors: &mut Errors) {
+    let Some(fill) = &payload.fill else { return };
+    if event.creates {
+        for found in code::self_uses(fill) {
+            errors.span(
+                span_of(&found),
+                format!("there is no state before `{}` creates it; use `id`, `ctx` and the fields of the command", event.ident),
+            );
+        }
+    }
+    let unknown = model.broken.commands || model.commands.iter().any(|command| command.broken);
+    let used = model.recorders(index).any(|command| model.fills(command).any(|(other, _)| other.ident == payload.ident));
+    if !used && !unknown {
+        errors.at(
+            fill,
+            format!("nothing uses this value: every command that records `{}` gives `{}` itself; remove `= …`", event.ident, payload.ident),
+        );
+    }
+}
+
+/// A fold is an expression over the state before and the payload: it changes one field and goes nowhere else.
+fn fold_stays_inside(model: &Model, event: &Event, change: &Change, errors: &mut Errors) {
+    let (Some(body), Some(field)) = (change.how.body(), model.fields.get(change.field)) else { return };
+    for (span, word) in code::jumps(body) {
+        errors.span(span, format!("`{word}` makes no sense in a fold: what happened cannot fail and does not wait"));
+    }
+    let own = &field.ident;
+    let statement = matches!(change.how, How::Statement(_));
+    let starts_from_default = !matches!(change.how, How::Assign(_));
+    for found in code::self_uses(body) {
+        match &found {
+            SelfUse::Field(name) if name == own && starts_from_default => {}
+            _ if event.creates => errors.span(
+                span_of(&found),
+                format!("there is no state before `{}` creates it, so nothing can be read here", event.ident),
+            ),
+            SelfUse::Method(name) if statement => errors.at(
+                name,
+                "a statement calls no methods of `self`, because they could change other fields; read the fields themselves",
+            ),
+            SelfUse::Bare(span) if statement => {
+                errors.span(*span, "a statement uses `self` only to name a field, such as `self.items`");
+            }
+            _ => {}
+        }
+    }
+    for name in code::writes(body) {
+        if name != *own && model.field_index(&name).is_some() {
+            errors.at(&name, format!("this rule changes `{own}` only; put what happens to `{name}` on that field"));
+        } else if !statement {
+            errors.at(&name, format!("this is a value and changes nothing; a statement is written `{} => …`", event.ident));
+        }
+    }
+}
+
+fn statements_have_an_order(model: &Model, event: &Event, cycle: &[usize], errors: &mut Errors) {
+    let names: Vec<_> =
+        cycle.iter().filter_map(|index| model.fields.get(*index)).map(|field| &field.ident).collect();
+    let Some(first) = names.first() else { return };
+    let list: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    errors.at(
+        first,
+        format!(
+            "the statements of {} on `{}` read each other's fields, so neither can go first; write one of them as an assignment, `{} = …`",
+            list.join(" and "),
+            event.ident,
+            event.ident
+        ),
+    );
+}
+
+fn command_has_what_its_event_needs(model: &Model, command: &Command, errors: &mut Errors) {
+    let Body::Record = command.body else { return };
+    let name = &command.ident;
+    let events: Vec<_> = model.events_of(command).collect();
+    let [event] = events.as_slice() else {
+        if !events.is_empty() {
+            errors.at(name, format!("`{name}` names several events, so it must say which: add `#[decide(expr)]`"));
+        }
+        return;
+    };
+    let missing: Vec<_> = event
+        .payload
+        .iter()
+        .filter(|payload| payload.fill.is_none() && command.fields.iter().all(|field| field.ident != payload.ident))
+        .map(|payload| format!("`{}`", payload.ident))
+        .collect();
+    if !missing.is_empty() {
+        errors.at(
+            name,
+            format!(
+                "`{}` needs {}, which nothing supplies: add it to the fields of `{name}`, or fill it in where the event declares it",
+                event.ident,
+                missing.join(" and ")
+            ),
+        );
+    }
+}
+
+fn retired_events_are_not_recorded(model: &Model, command: &Command, errors: &mut Errors) {
+    for (index, span) in &command.events {
+        let Some(event) = model.events.get(*index) else { continue };
+        if event.retired {
+            errors.span(*span, format!("`{}` is retired, so no command records it; remove it here, or `#[retired]` there", event.ident));
+        }
+    }
+}
+
+/// Guards and decisions use `self` only where there is state for certain.
+fn code_sees_what_there_is(model: &Model, command: &Command, errors: &mut Errors) {
+    let guards = command.requires.iter().flat_map(|require| [&require.condition, &require.error]);
+    let decide = match &command.body {
+        Body::Decide { expr, .. } => Some(expr),
+        Body::Record => None,
+    };
+    let name = &command.ident;
+    let message = match model.before(command) {
+        _ if command.broken => return,
+        Before::State => return,
+        Before::Nothing => {
+            format!("there is no state before `{name}` creates it; use `id`, `ctx` and the fields of the command")
+        }
+        Before::Either => {
+            format!("`{name}` may be the first command, so there may be no `self`; use `state`, an `Option<&Self>`")
+        }
+    };
+    for found in guards.chain(decide).flat_map(code::self_uses) {
+        errors.span(span_of(&found), &message);
+    }
+}
+
+fn reads_name_fields(model: &Model, command: &Command, errors: &mut Errors) {
+    let Body::Decide { expr, reads: Some(reads) } = &command.body else { return };
+    if model.before(command) != Before::State {
+        if let (Some(first), false) = (reads.first(), command.broken) {
+            errors.at(
+                first,
+                format!("`{}` may be the first command, so there may be no fields to read; remove `#[reads]`", command.ident),
+            );
+        }
+        return;
+    }
+    let mut seen: Vec<&Ident> = Vec::new();
+    for name in reads {
+        if seen.contains(&name) {
+            errors.at(name, format!("`{name}` is named twice; remove one"));
+        } else if command.fields.iter().any(|field| field.ident == *name) {
+            errors.at(name, format!("`{name}` is a field of the command as well; rename that one"));
+        } else if model.field_index(name).is_none() && !model.broken.fields {
+            let names: Vec<_> = model.fields.iter().map(|field| field.ident.to_string()).collect();
+            let hint = instead(&name.to_string(), "fields", names.iter().map(String::as_str));
+            errors.at(name, format!("`{}` has no field `{name}`{hint}", model.ident));
+        }
+        seen.push(name);
+    }
+    for found in code::self_uses(expr) {
+        errors.span(span_of(&found), "with `#[reads]` there is no `self`; use the fields that it names, by reference");
+    }
+}
+
+fn span_of(found: &SelfUse) -> proc_macro2::Span {
+    match found {
+        SelfUse::Field(name) | SelfUse::Method(name) => name.span(),
+        SelfUse::Bare(span) => *span,
+    }
+}

@@ -1,0 +1,80 @@
+//! A `macro_rules` with the name of the aggregate, which carries its events to derives that cannot see it.
+//!
+//! `Incident!((path::to::callback) { input })` calls `path::to::callback!` with the input followed by the description:
+//!
+//! ```text
+//! { input }
+//! Incident { category: "incident", event: IncidentEvent, id: IncidentNumber,
+//!     events: [Reported (creates) { reporter: UserNumber, text: String }, Closed () { solution: String }, …] }
+//! ```
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::{Visibility, ext::IdentExt};
+
+use super::super::model::Model;
+use crate::errors::place;
+
+pub(in super::super) fn expand(model: &Model) -> TokenStream {
+    let Model { ident, event, category, vis, .. } = model;
+    let id = model.id().map(|field| {
+        let ty = &field.ty;
+        quote!(id: #ty,)
+    });
+    let events = model.events.iter().map(|event| {
+        let name = &event.ident;
+        let creates = event.creates.then(|| quote!(creates));
+        let ends = event.ends.then(|| quote!(ends));
+        let fields = event.payload.iter().map(|payload| {
+            let (name, ty) = (&payload.ident, &payload.ty);
+            quote!(#name: #ty)
+        });
+        quote!(#name (#creates #ends) { #(#fields),* })
+    });
+    let carrier = format_ident!("__factum_{}_{:016x}", ident.unraw(), distinction(model));
+    // A macro that other crates may name has to be exported under a name of its own; the `use` gives it the name and
+    // the place of the aggregate.
+    let export = matches!(vis, Visibility::Public(_)).then(|| {
+        quote! {
+            #[macro_export]
+            #[allow(non_local_definitions, reason = "an aggregate may stand in a function")]
+        }
+    });
+    let reach = match vis {
+        Visibility::Public(_) => quote!(pub),
+        Visibility::Inherited => quote!(),
+        Visibility::Restricted(restricted) => restricted.to_token_stream(),
+    };
+    quote! {
+        #[doc(hidden)]
+        #export
+        macro_rules! #carrier {
+            (($($callback:tt)*) { $($input:tt)* }) => {
+                $($callback)*! {
+                    { $($input)* }
+                    #ident { category: #category, event: #event, #id events: [#(#events),*] }
+                }
+            };
+        }
+        #[doc(hidden)]
+        #[allow(unused_imports, reason = "views use it")]
+        #reach use #carrier as #ident;
+    }
+}
+
+/// A number that differs between aggregates of one crate, and is the same each time.
+fn distinction(model: &Model) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let span = model.ident.span();
+    model.ident.to_string().hash(&mut hasher);
+    place(span).hash(&mut hasher);
+    if proc_macro::is_available() {
+        span.unwrap().file().hash(&mut hasher);
+    }
+    for event in &model.events {
+        event.stored.hash(&mut hasher);
+    }
+    hasher.finish()
+}

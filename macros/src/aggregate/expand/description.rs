@@ -1,0 +1,115 @@
+//! The `const` description of the model.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Type, ext::IdentExt};
+
+use super::{
+    super::model::{Event, How, Model, Payload, Reads, Role},
+    docs_text,
+};
+
+pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
+    let Model { ident, event, krate, category, .. } = model;
+    let description = quote!(#krate::model);
+    let name = ident.unraw().to_string();
+    let docs = docs_text(&model.docs);
+    let fields = model.fields.iter().map(|field| {
+        let (name, ty, docs) = (field.ident.unraw().to_string(), type_text(&field.ty), docs_text(&field.docs));
+        let role = match field.role {
+            Role::Id => quote!(Id),
+            Role::Version => quote!(Version),
+            Role::State => quote!(State),
+        };
+        quote!(#description::FieldModel { name: #name, ty: #ty, docs: #docs, role: #description::FieldRole::#role })
+    });
+    let commands = model.commands.iter().map(|command| {
+        let (name, docs) = (command.ident.unraw().to_string(), docs_text(&command.docs));
+        let fields = command.fields.iter().map(|field| payload(model, field));
+        let events = model.events_of(command).map(|event| event.ident.unraw().to_string());
+        let reads = reads(model, &model.command_reads(command));
+        quote! {
+            #description::CommandModel {
+                name: #name,
+                docs: #docs,
+                fields: &[#(#fields),*],
+                events: &[#(#events),*],
+                reads: #reads,
+            }
+        }
+    });
+    quote! {
+        #description::Model {
+            name: #name,
+            category: #category,
+            docs: #docs,
+            fields: &[#(#fields),*],
+            events: <#event as #krate::Event>::EVENTS,
+            commands: &[#(#commands),*],
+        }
+    }
+}
+
+pub(in super::super) fn event(model: &Model, event: &Event) -> TokenStream {
+    let krate = &model.krate;
+    let description = quote!(#krate::model);
+    let Event { stored, creates, ends, retired, .. } = event;
+    let (variant, docs) = (event.ident.unraw().to_string(), docs_text(&event.docs));
+    let payload = event.payload.iter().map(|field| payload(model, field));
+    let writes = event.changes.iter().filter_map(|change| {
+        let field = model.fields.get(change.field)?.ident.unraw().to_string();
+        let operator = match &change.how {
+            How::Bare(_) | How::Assign(_) => "=".to_owned(),
+            How::Compound(operator, _) => operator.to_token_stream().to_string(),
+            How::Statement(_) => "=>".to_owned(),
+        };
+        Some(quote!(#description::Write { field: #field, operator: #operator }))
+    });
+    let reads = reads(model, &model.event_reads(event));
+    quote! {
+        #description::EventModel {
+            name: #stored,
+            variant: #variant,
+            schema: 1,
+            docs: #docs,
+            creates: #creates,
+            ends: #ends,
+            retired: #retired,
+            payload: &[#(#payload),*],
+            writes: &[#(#writes),*],
+            reads: #reads,
+        }
+    }
+}
+
+fn payload(model: &Model, field: &Payload) -> TokenStream {
+    let krate = &model.krate;
+    let (name, ty, docs) = (field.ident.unraw().to_string(), type_text(&field.ty), docs_text(&field.docs));
+    let audit = field.audit.is_some();
+    quote!(#krate::model::PayloadModel { name: #name, ty: #ty, docs: #docs, audit: #audit })
+}
+
+fn reads(model: &Model, reads: &Reads) -> TokenStream {
+    let krate = &model.krate;
+    match reads {
+        Reads::Everything => quote!(#krate::model::Reads::Everything),
+        Reads::Fields(fields) => {
+            let names = fields
+                .iter()
+                .filter_map(|index| model.fields.get(*index))
+                .map(|field| field.ident.unraw().to_string());
+            quote!(#krate::model::Reads::Fields(&[#(#names),*]))
+        }
+    }
+}
+
+/// A type as people write it.
+pub(super) fn type_text(ty: &Type) -> String {
+    let mut text = ty.to_token_stream().to_string();
+    for (spaced, tight) in
+        [(" :: ", "::"), (":: ", "::"), (" < ", "<"), (" >", ">"), (" ,", ","), ("& ", "&"), ("( ", "("), (" )", ")"), ("[ ", "["), (" ]", "]"), (" ;", ";")]
+    {
+        text = text.replace(spaced, tight);
+    }
+    text
+}

@@ -1,0 +1,259 @@
+//! What the user meant: names resolved, types filled in. What cannot be resolved has been reported and is left out, so
+//! a model can always be expanded; it is expanded in full when nothing was reported.
+
+use proc_macro2::Span;
+use syn::{Attribute, BinOp, Expr, Ident, Path, Type, Visibility};
+
+use super::ast::{Broken, Derive, Require};
+use crate::code::{self, SelfUse};
+
+pub(super) struct Model {
+    pub(super) vis: Visibility,
+    pub(super) ident: Ident,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) event: Ident,
+    pub(super) command: Ident,
+    pub(super) error: Option<Type>,
+    pub(super) category: String,
+    pub(super) event_derive: Vec<Derive>,
+    pub(super) command_derive: Vec<Derive>,
+    pub(super) krate: Path,
+    pub(super) fields: Vec<Field>,
+    pub(super) events: Vec<Event>,
+    pub(super) commands: Vec<Command>,
+    pub(super) broken: Broken,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Id,
+    Version,
+    State,
+}
+
+pub(super) struct Field {
+    pub(super) ident: Ident,
+    pub(super) ty: Type,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) role: Role,
+    /// An `#[on]` could not be read or resolved, so what is missing may be in it.
+    pub(super) broken: bool,
+}
+
+pub(super) struct Event {
+    pub(super) ident: Ident,
+    /// The stored name.
+    pub(super) stored: String,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) foreign: Vec<Attribute>,
+    pub(super) creates: bool,
+    pub(super) ends: bool,
+    pub(super) retired: bool,
+    pub(super) payload: Vec<Payload>,
+    /// In the order of the fields; a field occurs once.
+    pub(super) changes: Vec<Change>,
+    pub(super) broken: bool,
+}
+
+pub(super) struct Payload {
+    pub(super) ident: Ident,
+    pub(super) ty: Type,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) foreign: Vec<Attribute>,
+    pub(super) fill: Option<Expr>,
+    /// Where `#[audit]` stands, on the field or on its event.
+    pub(super) audit: Option<Span>,
+}
+
+/// What an event does to one field.
+pub(super) struct Change {
+    /// The index of the field.
+    pub(super) field: usize,
+    pub(super) how: How,
+}
+
+pub(super) enum How {
+    /// The field takes the payload field of its name.
+    Bare(Ident),
+    /// `Event = expr`
+    Assign(Expr),
+    /// `Event += expr`
+    Compound(BinOp, Expr),
+    /// `Event => statement`
+    Statement(Expr),
+}
+
+impl How {
+    /// The user's code, if there is any.
+    pub(super) fn body(&self) -> Option<&Expr> {
+        match self {
+            Self::Bare(_) => None,
+            Self::Assign(body) | Self::Compound(_, body) | Self::Statement(body) => Some(body),
+        }
+    }
+
+    /// How it uses a payload field.
+    pub(super) fn uses(&self, payload: &Ident) -> code::Use {
+        match self {
+            Self::Bare(name) if name == payload => code::Use::Moved,
+            Self::Bare(_) => code::Use::Not,
+            Self::Assign(body) | Self::Compound(_, body) | Self::Statement(body) => code::local_use(body, payload),
+        }
+    }
+}
+
+pub(super) struct Command {
+    pub(super) ident: Ident,
+    pub(super) docs: Vec<Attribute>,
+    pub(super) foreign: Vec<Attribute>,
+    pub(super) fields: Vec<Payload>,
+    /// The indices of the events that it may record, and where it names them.
+    pub(super) events: Vec<(usize, Span)>,
+    pub(super) requires: Vec<Require>,
+    pub(super) body: Body,
+    pub(super) broken: bool,
+}
+
+pub(super) enum Body {
+    /// The one event is recorded.
+    Record,
+    /// `#[decide(expr)]`, with the fields of `#[reads]` if it has that.
+    Decide { expr: Expr, reads: Option<Vec<Ident>> },
+}
+
+/// Whether there is state before a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Never: all of its events create.
+    Nothing,
+    /// Always: none of them creates.
+    State,
+    /// Perhaps.
+    Either,
+}
+
+/// What code looks at in the state.
+pub(super) enum Reads {
+    Everything,
+    /// Indices of fields, ascending.
+    Fields(Vec<usize>),
+}
+
+impl Model {
+    pub(super) fn id(&self) -> Option<&Field> {
+        self.fields.iter().find(|field| field.role == Role::Id)
+    }
+
+    pub(super) fn version(&self) -> Option<&Field> {
+        self.fields.iter().find(|field| field.role == Role::Version)
+    }
+
+    pub(super) fn field_index(&self, name: &Ident) -> Option<usize> {
+        self.fields.iter().position(|field| field.ident == *name)
+    }
+
+    pub(super) fn events_of<'a>(&'a self, command: &'a Command) -> impl Iterator<Item = &'a Event> + Clone {
+        command.events.iter().filter_map(|(index, _)| self.events.get(*index))
+    }
+
+    /// The commands that may record the event with this index.
+    pub(super) fn recorders(&self, event: usize) -> impl Iterator<Item = &Command> {
+        self.commands.iter().filter(move |command| command.events.iter().any(|(index, _)| *index == event))
+    }
+
+    pub(super) fn before(&self, command: &Command) -> Before {
+        let mut events = self.events_of(command);
+        match (events.clone().any(|event| event.creates), events.all(|event| event.creates)) {
+            (false, _) => Before::State,
+            (true, true) => Before::Nothing,
+            (true, false) => Before::Either,
+        }
+    }
+
+    /// The fills that recording the one event of a command without `#[decide]` evaluates.
+    pub(super) fn fills<'a>(&'a self, command: &'a Command) -> impl Iterator<Item = (&'a Payload, &'a Expr)> {
+        let records = matches!(command.body, Body::Record);
+        self.events_of(command).filter(move |_| records).flat_map(|event| &event.payload).filter_map(|payload| {
+            let given = command.fields.iter().any(|field| field.ident == payload.ident);
+            payload.fill.as_ref().filter(|_| !given).map(|fill| (payload, fill))
+        })
+    }
+
+    /// What a command looks at before it records anything.
+    pub(super) fn command_reads(&self, command: &Command) -> Reads {
+        let mut reads = ReadSet::new(self);
+        for require in &command.requires {
+            reads.code(&require.condition);
+            reads.code(&require.error);
+        }
+        for (_, fill) in self.fills(command) {
+            reads.code(fill);
+        }
+        match &command.body {
+            Body::Record => {}
+            Body::Decide { expr, reads: Some(names) } => {
+                names.iter().for_each(|name| reads.field(name));
+                reads.context(expr);
+            }
+            Body::Decide { expr, reads: None } => reads.code(expr),
+        }
+        reads.finish()
+    }
+
+    /// What the fold of an event looks at in the state before it.
+    pub(super) fn event_reads(&self, event: &Event) -> Reads {
+        let mut reads = ReadSet::new(self);
+        event.changes.iter().filter_map(|change| change.how.body()).for_each(|body| reads.code(body));
+        reads.finish()
+    }
+}
+
+/// Collects what code reads. Where it cannot be known, everything is.
+struct ReadSet<'a> {
+    model: &'a Model,
+    everything: bool,
+    fields: Vec<usize>,
+}
+
+impl<'a> ReadSet<'a> {
+    fn new(model: &'a Model) -> Self {
+        Self { model, everything: false, fields: Vec::new() }
+    }
+
+    fn code(&mut self, code: &Expr) {
+        for found in code::self_uses(code) {
+            match found {
+                SelfUse::Field(name) => self.field(&name),
+                SelfUse::Method(_) | SelfUse::Bare(_) => self.everything = true,
+            }
+        }
+        self.everything |= code::mentions(code, "state").is_some();
+        self.context(code);
+    }
+
+    /// `ctx.version` changes with every event, and a bare `ctx` may be asked for it.
+    fn context(&mut self, code: &Expr) {
+        let (bare, members) = code::members_of(code, "ctx");
+        let harmless = |member: &Ident| ["now", "metadata", "actor"].iter().any(|name| member == name);
+        self.everything |= bare || !members.iter().all(harmless);
+    }
+
+    fn field(&mut self, name: &Ident) {
+        let Some(index) = self.model.field_index(name) else { return };
+        match self.model.fields.get(index).map(|field| field.role) {
+            // The id never changes, so reading it is not reading state.
+            Some(Role::Id) | None => {}
+            Some(Role::Version) => self.everything = true,
+            Some(Role::State) => self.fields.push(index),
+        }
+    }
+
+    fn finish(mut self) -> Reads {
+        if self.everything {
+            return Reads::Everything;
+        }
+        self.fields.sort_unstable();
+        self.fields.dedup();
+        Reads::Fields(self.fields)
+    }
+}

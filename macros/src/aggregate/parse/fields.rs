@@ -1,0 +1,141 @@
+//! The fields of the struct and their `#[on(…)]`.
+
+use syn::{
+    Attribute, BinOp, Expr, Field as SynField, FieldsNamed, Ident, Meta, Token,
+    parse::{Parse, ParseStream},
+    spanned::Spanned,
+};
+
+use super::{
+    super::{
+        ast::{Field, Operator, Rule},
+        keys,
+    },
+    blocks, docs,
+};
+use crate::errors::Errors;
+
+pub(super) fn parse(named: &FieldsNamed, errors: &mut Errors) -> Vec<Field> {
+    named.named.iter().filter_map(|original| field(original, errors)).collect()
+}
+
+fn field(original: &SynField, errors: &mut Errors) -> Option<Field> {
+    let mut field = Field {
+        ident: original.ident.clone()?,
+        ty: original.ty.clone(),
+        docs: docs(&original.attrs),
+        serde: original.attrs.iter().filter(|attr| attr.path().is_ident("serde")).cloned().collect(),
+        id: None,
+        version: None,
+        rules: Vec::new(),
+        broken: false,
+    };
+    for attr in &original.attrs {
+        if attr.path().is_ident("id") {
+            field.id = flag(attr, errors);
+        } else if attr.path().is_ident("version") {
+            field.version = flag(attr, errors);
+        } else if attr.path().is_ident("on") {
+            rules(attr, &mut field, errors);
+        } else if attr.path().is_ident("unique")
+            && let Some(message) = keys::later("unique")
+        {
+            errors.span(attr.meta.span(), message);
+        }
+    }
+    Some(field)
+}
+
+fn flag(attr: &Attribute, errors: &mut Errors) -> Option<proc_macro2::Span> {
+    if !matches!(attr.meta, Meta::Path(_)) {
+        errors.at(&attr.meta, "this takes nothing; leave the rest out");
+    }
+    Some(attr.path().span())
+}
+
+fn rules(attr: &Attribute, field: &mut Field, errors: &mut Errors) {
+    let mut broken = false;
+    let parsed = attr.parse_args_with(|input: ParseStream<'_>| {
+        Ok(blocks::list(input, errors, &mut broken, |input, _| input.parse::<Rule>()))
+    });
+    match parsed {
+        Ok(rules) => {
+            if rules.is_empty() && !broken {
+                broken = true;
+                errors.at(&attr.meta, "`#[on(…)]` says nothing: write `#[on(Event = value)]`");
+            }
+            field.rules.extend(rules);
+        }
+        Err(_) => {
+            broken = true;
+            errors.at(&attr.meta, "`on` takes rules in parentheses: `#[on(Event = value)]`");
+        }
+    }
+    field.broken |= broken;
+}
+
+impl Parse for Rule {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut events = vec![input.parse::<Ident>()?];
+        if input.peek(Token![::]) {
+            return Err(input.error("name the event alone, without a path: all of them are the aggregate's own"));
+        }
+        while input.peek(Token![|]) && !input.peek(Token![|=]) {
+            input.parse::<Token![|]>()?;
+            events.push(input.parse()?);
+        }
+        let operator = operator(input, &events)?;
+        let body: Expr = input.parse()?;
+        Ok(Self { events, operator, body })
+    }
+}
+
+fn operator(input: ParseStream<'_>, events: &[Ident]) -> syn::Result<Operator> {
+    let event = events.first().map(ToString::to_string).unwrap_or_default();
+    if input.peek(Token![=>]) {
+        input.parse::<Token![=>]>()?;
+        return Ok(Operator::Statement);
+    }
+    if input.peek(Token![==]) {
+        return Err(input.error(format!("`==` compares; to set the field write `{event} = value`")));
+    }
+    if input.peek(Token![=]) {
+        input.parse::<Token![=]>()?;
+        return Ok(Operator::Assign);
+    }
+    let fork = input.fork();
+    match fork.parse::<BinOp>() {
+        Ok(operator) if is_compound(&operator) => {
+            input.parse::<BinOp>()?;
+            Ok(Operator::Compound(operator))
+        }
+        _ => {
+            let message = format!(
+                "`{event}` does not say what becomes of the field: write `{event} = value`, `{event} += value` or `{event} => statement`"
+            );
+            // At the end of the attribute there is no token to point at but the event's name.
+            match events.last() {
+                Some(last) if input.is_empty() || input.peek(Token![,]) => {
+                    Err(syn::Error::new(last.span(), message))
+                }
+                _ => Err(input.error(message)),
+            }
+        }
+    }
+}
+
+fn is_compound(operator: &BinOp) -> bool {
+    matches!(
+        operator,
+        BinOp::AddAssign(_)
+            | BinOp::SubAssign(_)
+            | BinOp::MulAssign(_)
+            | BinOp::DivAssign(_)
+            | BinOp::RemAssign(_)
+            | BinOp::BitXorAssign(_)
+            | BinOp::BitAndAssign(_)
+            | BinOp::BitOrAssign(_)
+            | BinOp::ShlAssign(_)
+            | BinOp::ShrAssign(_)
+    )
+}

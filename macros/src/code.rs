@@ -1,0 +1,246 @@
+//! The user's expressions, read and rewritten as tokens.
+//!
+//! Tokens and not syntax trees, because what stands inside a macro call (`format!("{}", self.text)`) is tokens to
+//! everybody but the macro, and it reads and moves like anything else.
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Spacing, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+
+/// One occurrence of `self`.
+pub(crate) enum SelfUse {
+    /// `self.field`
+    Field(Ident),
+    /// `self.method(…)`
+    Method(Ident),
+    /// `self` by itself, also inside a format string.
+    Bare(Span),
+}
+
+/// Every `self` in the code, in order.
+pub(crate) fn self_uses(code: &impl ToTokens) -> Vec<SelfUse> {
+    let mut uses = Vec::new();
+    visit(code.to_token_stream(), &mut |before, tree, after| match tree {
+        TokenTree::Ident(ident) if ident == "self" && !is_member(before) => {
+            uses.push(match member(after) {
+                Some((name, true)) => SelfUse::Method(name.clone()),
+                Some((name, false)) => SelfUse::Field(name.clone()),
+                None => SelfUse::Bare(ident.span()),
+            });
+        }
+        TokenTree::Literal(literal) if captures(literal, "self") => uses.push(SelfUse::Bare(literal.span())),
+        _ => {}
+    });
+    uses
+}
+
+/// `.name` at the start of these tokens, and whether it is called.
+fn member(after: &[TokenTree]) -> Option<(&Ident, bool)> {
+    match after {
+        [TokenTree::Punct(dot), TokenTree::Ident(name), rest @ ..] if dot.as_char() == '.' => {
+            let called = match rest {
+                [TokenTree::Group(group), ..] => group.delimiter() == Delimiter::Parenthesis,
+                [TokenTree::Punct(a), TokenTree::Punct(b), ..] => a.as_char() == ':' && b.as_char() == ':',
+                _ => false,
+            };
+            Some((name, called))
+        }
+        _ => None,
+    }
+}
+
+/// How a local variable is used in the code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It does not occur.
+    Not,
+    /// It occurs behind `&` only, or in a format string.
+    Borrowed,
+    /// It may be moved.
+    Moved,
+}
+
+/// How the code uses the local variable of this name.
+pub(crate) fn local_use(code: &impl ToTokens, name: &Ident) -> Use {
+    let mut found = Use::Not;
+    let text = name.to_string();
+    visit(code.to_token_stream(), &mut |before, tree, after| {
+        let this = match tree {
+            TokenTree::Ident(ident) if ident == name && is_local(before, after) => match before {
+                [.., TokenTree::Punct(and)] if and.as_char() == '&' => Use::Borrowed,
+                _ => Use::Moved,
+            },
+            TokenTree::Literal(literal) if captures(literal, &text) => Use::Borrowed,
+            _ => return,
+        };
+        if found != Use::Moved {
+            found = this;
+        }
+    });
+    found
+}
+
+/// Whether the code mentions the name as a variable of its own (`ctx`, `state`).
+pub(crate) fn mentions(code: &impl ToTokens, name: &str) -> Option<Span> {
+    let mut found = None;
+    visit(code.to_token_stream(), &mut |before, tree, after| match tree {
+        TokenTree::Ident(ident) if ident == name && is_local(before, after) => {
+            found = found.or(Some(ident.span()));
+        }
+        TokenTree::Literal(literal) if captures(literal, name) => found = found.or(Some(literal.span())),
+        _ => {}
+    });
+    found
+}
+
+/// Whether the code mentions the name as a variable in a way other than `name.member`, and the members that it does
+/// mention.
+pub(crate) fn members_of(code: &impl ToTokens, name: &str) -> (bool, Vec<Ident>) {
+    let (mut bare, mut members) = (false, Vec::new());
+    visit(code.to_token_stream(), &mut |before, tree, after| match tree {
+        TokenTree::Ident(ident) if ident == name && is_local(before, after) => match member(after) {
+            Some((member, _)) => members.push(member.clone()),
+            None => bare = true,
+        },
+        TokenTree::Literal(literal) if captures(literal, name) => bare = true,
+        _ => {}
+    });
+    (bare, members)
+}
+
+/// What makes no sense in a fold: `return`, `?` and `.await`, with their spans.
+pub(crate) fn jumps(code: &impl ToTokens) -> Vec<(Span, &'static str)> {
+    let mut found = Vec::new();
+    visit(code.to_token_stream(), &mut |before, tree, _| match tree {
+        TokenTree::Ident(ident) if ident == "return" => found.push((ident.span(), "return")),
+        TokenTree::Ident(ident) if ident == "await" && is_member(before) => found.push((ident.span(), "await")),
+        TokenTree::Punct(punct) if punct.as_char() == '?' => found.push((punct.span(), "?")),
+        _ => {}
+    });
+    found
+}
+
+/// Places in the code where a field of `self` is assigned to or borrowed for writing: `self.x = …`, `self.x += …`,
+/// `&mut self.x`.
+pub(crate) fn writes(code: &impl ToTokens) -> Vec<Ident> {
+    let mut found = Vec::new();
+    visit(code.to_token_stream(), &mut |before, tree, after| {
+        let TokenTree::Ident(this) = tree else { return };
+        let Some((name, false)) = member(after) else { return };
+        if this != "self" || is_member(before) {
+            return;
+        }
+        let borrowed = matches!(before, [.., TokenTree::Punct(and), TokenTree::Ident(word)]
+            if and.as_char() == '&' && word == "mut");
+        let assigned = match after.get(2..).unwrap_or_default() {
+            [TokenTree::Punct(first), TokenTree::Punct(second), ..] if first.spacing() == Spacing::Joint => {
+                "+-*/%^&|".contains(first.as_char()) && second.as_char() == '='
+            }
+            [TokenTree::Punct(only), ..] => only.as_char() == '=' && only.spacing() == Spacing::Alone,
+            _ => false,
+        };
+        if borrowed || assigned {
+            found.push(name.clone());
+        }
+    });
+    found
+}
+
+/// The code with every `self` replaced by a variable of this name.
+pub(crate) fn rename_self(code: &impl ToTokens, to: &str) -> TokenStream {
+    replace(code.to_token_stream(), &mut |ident, _, _| {
+        (ident == "self").then(|| (local(to, ident.span()).into_token_stream(), 0))
+    })
+}
+
+/// The code with every `self.field` for which there is a replacement replaced by it.
+pub(crate) fn replace_fields(
+    code: &impl ToTokens,
+    replacement: impl Fn(&Ident) -> Option<TokenStream>,
+) -> TokenStream {
+    replace(code.to_token_stream(), &mut |ident, before, after| {
+        if ident != "self" || is_member(before) {
+            return None;
+        }
+        let (name, _) = member(after)?;
+        Some((replacement(name)?, 2))
+    })
+}
+
+/// A variable of ours, which no name of the user's can meet, pointing at a token of theirs.
+pub(crate) fn local(name: &str, span: Span) -> Ident {
+    Ident::new(name, Span::mixed_site().located_at(span))
+}
+
+/// Calls `f` for each token with what stands before and after it in its group, the insides of groups included.
+fn visit(code: TokenStream, f: &mut impl FnMut(&[TokenTree], &TokenTree, &[TokenTree])) {
+    let trees: Vec<_> = code.into_iter().collect();
+    for (index, tree) in trees.iter().enumerate() {
+        let (before, rest) = trees.split_at(index);
+        f(before, tree, rest.get(1..).unwrap_or_default());
+        if let TokenTree::Group(group) = tree {
+            visit(group.stream(), f);
+        }
+    }
+}
+
+/// Replaces identifiers for which `f` gives something, and skips as many tokens after them as it says.
+fn replace(
+    code: TokenStream,
+    f: &mut impl FnMut(&Ident, &[TokenTree], &[TokenTree]) -> Option<(TokenStream, usize)>,
+) -> TokenStream {
+    let trees: Vec<_> = code.into_iter().collect();
+    let mut out = TokenStream::new();
+    let mut skip = 0;
+    for (index, tree) in trees.iter().enumerate() {
+        if skip > 0 {
+            skip -= 1;
+            continue;
+        }
+        match tree {
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), replace(group.stream(), f));
+                inner.set_span(group.span());
+                inner.to_tokens(&mut out);
+            }
+            TokenTree::Ident(ident) => {
+                let (before, rest) = trees.split_at(index);
+                match f(ident, before, rest.get(1..).unwrap_or_default()) {
+                    Some((replacement, length)) => {
+                        out.extend(replacement);
+                        skip = length;
+                    }
+                    None => ident.to_tokens(&mut out),
+                }
+            }
+            other => other.to_tokens(&mut out),
+        }
+    }
+    out
+}
+
+/// Whether what follows these tokens is the name of a member: one dot stands before it, not the two of a range.
+fn is_member(before: &[TokenTree]) -> bool {
+    let dot = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == '.');
+    match before {
+        [.., a, b] => dot(b) && !dot(a),
+        [b] => dot(b),
+        [] => false,
+    }
+}
+
+/// Whether a name between these tokens can be a local variable: neither a member, nor part of a path, nor the name of
+/// a field in a struct expression.
+fn is_local(before: &[TokenTree], after: &[TokenTree]) -> bool {
+    let colon = |tree: Option<&TokenTree>| matches!(tree, Some(TokenTree::Punct(p)) if p.as_char() == ':');
+    let named = colon(after.first()) && !matches!(before.last(), Some(TokenTree::Punct(p)) if p.as_char() == '|');
+    !is_member(before) && !named && !colon(before.last().filter(|_| colon(before.iter().rev().nth(1))))
+}
+
+/// Whether a format string captures the name: `"{name}"`, `"{name:?}"`.
+fn captures(literal: &Literal, name: &str) -> bool {
+    let text = literal.to_string();
+    text.contains('"')
+        && text.match_indices(&format!("{{{name}")).any(|(start, found)| {
+            text.get(start + found.len()..).is_some_and(|rest| rest.starts_with(['}', ':']))
+        })
+}

@@ -1,0 +1,61 @@
+//! The boundary to the compiler: nothing of ours panics through it, and `FACTUM_EXPAND` shows what leaves it.
+
+use std::{
+    io::Write,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::{Command, Stdio},
+};
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::DeriveInput;
+
+/// The variable that names the type whose expansion is printed.
+pub(crate) const EXPAND: &str = "FACTUM_EXPAND";
+
+/// Parses the item, derives, and prints the result if it was asked for.
+pub(crate) fn guarded(
+    input: proc_macro::TokenStream,
+    derive: impl FnOnce(DeriveInput) -> TokenStream,
+) -> proc_macro::TokenStream {
+    let input: DeriveInput = match syn::parse(input) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error().into(),
+    };
+    let name = input.ident.clone();
+    let expanded = catch_unwind(AssertUnwindSafe(|| derive(input))).unwrap_or_else(|_| {
+        syn::Error::new_spanned(
+            &name,
+            "factum's derive failed on this type: that is a mistake in factum, please report it with the type",
+        )
+        .into_compile_error()
+    });
+    if std::env::var(EXPAND).is_ok_and(|wanted| name == wanted) {
+        eprintln!("// the expansion of `{name}`\n{}", formatted(&expanded));
+    }
+    // Naming the variable in the code makes the compiler run the derive again when it changes.
+    quote!(#expanded const _: ::core::option::Option<&str> = ::core::option_env!(#EXPAND);).into()
+}
+
+/// The code as rustfmt formats it, or as it is where there is no rustfmt.
+fn formatted(code: &TokenStream) -> String {
+    let plain = code.to_token_stream().to_string();
+    rustfmt(&plain).unwrap_or(plain)
+}
+
+fn rustfmt(code: &str) -> Option<String> {
+    let mut child = Command::new("rustfmt")
+        .args(["--edition", "2024"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let mut stdin = child.stdin.take()?;
+    // From a thread of its own: rustfmt may fill its output before it has read all of its input.
+    let code = code.to_owned();
+    let writing = std::thread::spawn(move || stdin.write_all(code.as_bytes()));
+    let output = child.wait_with_output().ok()?;
+    writing.join().ok()?.ok()?;
+    String::from_utf8(output.stdout).ok().filter(|text| output.status.success() && !text.is_empty())
+}
