@@ -10,23 +10,26 @@ use serde::{
 use serde_json::{Error, de::StrRead};
 
 /// The variant of `E` with this name, with the fields of this JSON object.
+#[inline]
 pub(crate) fn decode<E: DeserializeOwned>(name: &str, payload: &str) -> Result<E, Error> {
-    E::deserialize(Stored { name, payload })
+    E::deserialize(Stored { name, payload: Payload(payload) })
 }
 
-#[derive(Clone, Copy)]
 struct Stored<'a> {
     name: &'a str,
-    payload: &'a str,
+    payload: Payload<'a>,
 }
 
-impl<'a> Stored<'a> {
+struct Payload<'a>(&'a str);
+
+impl<'a> Payload<'a> {
     /// Runs `read` on the payload and sees that nothing follows it.
-    fn payload<T>(
+    #[inline(always)]
+    fn whole<T>(
         self,
         read: impl FnOnce(&mut serde_json::Deserializer<StrRead<'a>>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut json = serde_json::Deserializer::from_str(self.payload);
+        let mut json = serde_json::Deserializer::from_str(self.0);
         let value = read(&mut json)?;
         json.end()?;
         Ok(value)
@@ -36,6 +39,7 @@ impl<'a> Stored<'a> {
 impl<'de> Deserializer<'de> for Stored<'de> {
     type Error = Error;
 
+    #[inline(always)]
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -57,36 +61,38 @@ impl<'de> Deserializer<'de> for Stored<'de> {
 
 impl<'de> EnumAccess<'de> for Stored<'de> {
     type Error = Error;
-    type Variant = Self;
+    type Variant = Payload<'de>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Error> {
+    #[inline(always)]
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Payload<'de>), Error> {
         let variant = seed.deserialize(self.name.into_deserializer())?;
-        Ok((variant, self))
+        Ok((variant, self.payload))
     }
 }
 
-impl<'de> VariantAccess<'de> for Stored<'de> {
+impl<'de> VariantAccess<'de> for Payload<'de> {
     type Error = Error;
 
     /// An event without fields: an object all the same, which may hold what the event once had.
     fn unit_variant(self) -> Result<(), Error> {
-        self.payload(|json| IgnoredAny::deserialize(json).map(drop))
+        self.whole(|json| IgnoredAny::deserialize(json).map(drop))
     }
 
+    #[inline(always)]
     fn struct_variant<V: Visitor<'de>>(
         self,
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         // As a map and not as a struct: an array in place of the object would be taken by position.
-        self.payload(|json| json.deserialize_map(visitor))
+        self.whole(|json| json.deserialize_map(visitor))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
-        self.payload(|json| seed.deserialize(json))
+        self.whole(|json| seed.deserialize(json))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
-        self.payload(|json| json.deserialize_seq(visitor))
+        self.whole(|json| json.deserialize_seq(visitor))
     }
 }

@@ -2,18 +2,22 @@
 
 use serde::{
     Serialize, Serializer,
-    ser::{Error as _, Impossible, SerializeStruct, SerializeStructVariant},
+    ser::{Impossible, SerializeStruct, SerializeStructVariant},
 };
 use serde_json::Error;
 
-/// A good guess at the length of a payload.
-const CAPACITY: usize = 128;
-
 /// The fields of the variant as a JSON object; an event without fields gives `{}`.
 pub(crate) fn encode<E: Serialize>(event: &E) -> Result<String, Error> {
-    let mut payload = Vec::with_capacity(CAPACITY);
-    event.serialize(Payload(&mut serde_json::Serializer::new(&mut payload)))?;
-    String::from_utf8(payload).map_err(Error::custom)
+    serde_json::to_string(&Fieldwise(event))
+}
+
+/// Serialises an enum as what its variant holds.
+struct Fieldwise<'a, E>(&'a E);
+
+impl<E: Serialize> Serialize for Fieldwise<'_, E> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(Payload(serializer))
+    }
 }
 
 struct Payload<S>(S);
@@ -101,14 +105,15 @@ impl<S: Serializer> Serializer for Payload<S> {
         Err(not_an_event())
     }
 
+    /// How serde's derive gives a variant that has a flattened field.
     fn serialize_newtype_variant<T: ?Sized + Serialize>(
         self,
         _: &'static str,
         _: u32,
         _: &'static str,
-        _: &T,
+        value: &T,
     ) -> Result<S::Ok, S::Error> {
-        Err(not_an_event())
+        value.serialize(self.0)
     }
 }
 

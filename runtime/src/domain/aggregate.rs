@@ -1,6 +1,8 @@
 //! The aggregate: what `#[derive(Aggregate)]` implements.
 
-use super::{AggregateId, Context, Decision, Event, Rejection, SampleId, Version, model::Model};
+use super::{AggregateId, Context, Decision, Event, Rejection, SampleId, Version,
+    model::{EventModel, Model},
+};
 use crate::testing::Given;
 
 /// A thing of the domain whose state is the fold of its events.
@@ -75,8 +77,8 @@ pub trait Aggregate: Sized + Send + Sync + 'static {
 /// An event that the state has no place for: one that creates where there is state, or another where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Misplaced {
-    /// The stored name of the event.
-    pub event: &'static str,
+    /// The event.
+    pub event: &'static EventModel,
 }
 
 /// A type that a `#[version]` field may have.

@@ -48,24 +48,25 @@ impl<A: Aggregate> Fold<A> {
     ///
     /// # Errors
     /// The event cannot stand here; the fold is left as it was.
-    #[inline]
+    // Called once for each event of a load: as a call of its own it costs a tenth of the fold.
+    #[inline(always)]
     pub fn apply(&mut self, event: A::Event) -> Result<(), FoldError> {
         let ends = event.ends();
         let applied = match &mut self.state {
             Some(_) if self.ended => return Err(self.error(event.name(), FoldErrorKind::AfterEnd)),
             Some(state) => {
-                state.apply(event).map_err(|misplaced| (misplaced.event, FoldErrorKind::CreatesAgain))
+                state.apply(event).map_err(|misplaced| (misplaced, FoldErrorKind::CreatesAgain))
             }
             None => match A::create(&self.id, event) {
                 Ok(state) => {
                     self.state = Some(state);
                     Ok(())
                 }
-                Err(misplaced) => Err((misplaced.event, FoldErrorKind::NotCreated)),
+                Err(misplaced) => Err((misplaced, FoldErrorKind::NotCreated)),
             },
         };
-        if let Err((event, kind)) = applied {
-            return Err(self.error(event, kind));
+        if let Err((misplaced, kind)) = applied {
+            return Err(self.error(misplaced.event.name, kind));
         }
         self.version = self.version.next();
         self.ended = ends;

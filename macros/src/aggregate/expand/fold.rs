@@ -16,10 +16,10 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     let (creating, changing): (Vec<&Event>, Vec<&Event>) = model.events.iter().partition(|event| event.creates);
     let creates = creating.iter().map(|event| create_arm(model, event));
     let applies = changing.iter().map(|event| apply_arm(model, event));
-    let event_name = quote!(<#event as #krate::Event>::name);
+    let event_model = quote!(<#event as #krate::Event>::model);
     let other = local("other");
     let not_creating = (!changing.is_empty()).then(
-        || quote!(#other => ::core::result::Result::Err(#misplaced { event: #event_name(&#other) })),
+        || quote!(#other => ::core::result::Result::Err(#misplaced { event: #event_model(&#other) })),
     );
     let advance = model.version().filter(|_| !changing.is_empty()).map(|version| {
         let name = &version.ident;
@@ -38,7 +38,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
         fn apply(&mut self, #e: Self::Event) -> ::core::result::Result<(), #misplaced> {
             match #e {
                 #(#applies,)*
-                #other => return ::core::result::Result::Err(#misplaced { event: #event_name(&#other) }),
+                #other => return ::core::result::Result::Err(#misplaced { event: #event_model(&#other) }),
             }
             #advance
             ::core::result::Result::Ok(())
