@@ -1,1 +1,15 @@
 //! The contract of `Store`, on every store.
+
+use factum::testing::contract_tests;
+use factum_tests::stores::Memory;
+#[cfg(feature = "sqlite")]
+use factum_tests::stores::SqliteFile;
+
+contract_tests!(memory, Memory::default(), reopens);
+
+#[cfg(feature = "sqlite")]
+contract_tests!(sqlite, SqliteFile::new(""), reopens);
+
+// Not to be opened again: each is a database of its own.
+#[cfg(feature = "sqlite")]
+contract_tests!(sqlite_in_memory, || factum::open("sqlite::memory:"));

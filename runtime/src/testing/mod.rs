@@ -1,5 +1,13 @@
-//! Testing: given / when / then for the domain, the contract for stores.
+//! Testing: given / when / then for the domain; the contract for stores and stores that misbehave on purpose (feature
+//! `testing`).
 
+#[cfg(feature = "testing")]
+pub mod chaos;
+#[cfg(feature = "testing")]
+pub mod contract;
 mod given;
 
+#[cfg(feature = "testing")]
+#[doc(inline)]
+pub use crate::contract_tests;
 pub use given::{Given, When};

@@ -1,0 +1,255 @@
+//! The list of cases, once, and what is made of it: a table and a macro for tests.
+
+use super::{
+    Body, Case, all, append, conflict, facts, fidelity, filter, handles, large, names, position, race,
+    refusal, retry, several, stream, tail, time, wait,
+};
+
+/// Makes a module with a `#[test]` for each case of the contract: `contract_tests!(name, harness)`, or
+/// `contract_tests!(name, harness, reopens)`. See [`testing::contract`](crate::testing::contract).
+///
+/// `harness` is an expression that gives a new [`Harness`](crate::testing::contract::Harness) each time.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! contract_tests {
+    ($module:ident, $harness:expr $(,)?) => {
+        $crate::__contract_cases! { __contract_tests [$module, $harness, once] }
+    };
+    ($module:ident, $harness:expr, reopens $(,)?) => {
+        $crate::__contract_cases! { __contract_tests [$module, $harness, reopens] }
+    };
+}
+
+/// Hands the list to another macro.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __contract_cases {
+    ($then:ident [$($argument:tt)*]) => {
+        $crate::$then! {
+            [$($argument)*]
+            once {
+                append {
+                    a_stream_that_nobody_wrote_to_is_empty
+                    versions_are_1_2_3_without_gaps
+                    what_was_acknowledged_can_be_read
+                    both_reads_give_the_same_events
+                    the_answer_says_what_is_read
+                    no_stream_begins_a_stream
+                    exact_0_is_no_stream
+                    exact_goes_on
+                    any_begins_and_goes_on
+                    nothing_happens_before_it_is_awaited
+                }
+                conflict {
+                    no_stream_on_a_stream_that_is_there
+                    exact_behind
+                    exact_ahead
+                    exact_on_no_stream
+                    nothing_is_recorded
+                    the_next_append_leaves_no_gap
+                    a_commit_that_conflicted_can_be_given_again
+                }
+                several {
+                    each_stream_gets_its_events
+                    the_answers_are_in_the_order_of_the_appends
+                    each_append_has_its_own_expectation
+                    one_conflict_leaves_nothing_anywhere
+                    the_conflict_names_its_stream
+                    readers_see_whole_commits
+                }
+                race {
+                    one_creator_wins
+                    writers_with_exact_lose_no_update
+                    writers_with_any_lose_nothing
+                    writers_on_many_streams_lose_nothing
+                    crossing_commits_over_two_streams_do_not_block_each_other
+                    conflicts_fail_no_other_writer
+                    a_dropped_append_is_whole_or_nothing
+                }
+                retry {
+                    no_stream_takes_effect_once
+                    exact_takes_effect_once
+                    any_takes_effect_once
+                    several_streams_take_effect_once
+                    other_commits_may_come_in_between
+                    both_of_two_at_once_get_the_same_answer
+                    the_same_events_under_another_id_are_recorded
+                    a_failed_commit_is_not_remembered
+                }
+                stream {
+                    no_limit_is_exceeded
+                    the_last_page_has_no_next
+                    reading_begins_at_any_version
+                    behind_the_end_is_nothing
+                    pages_of_any_size_are_the_whole
+                    what_is_appended_meanwhile_comes_at_the_end
+                    streams_do_not_mix
+                }
+                facts {
+                    they_are_those_of_the_events
+                    pages_of_any_size_are_the_whole
+                    nobody_has_none
+                    an_append_takes_their_tail
+                }
+                all {
+                    an_empty_store_has_an_end
+                    no_limit_is_exceeded
+                    reading_goes_on_after_any_event
+                    pages_of_any_size_are_the_whole
+                    after_the_end_is_nothing
+                    what_is_appended_later_is_read_later
+                }
+                filter {
+                    one_category
+                    several_categories
+                    a_category_that_is_not_there
+                    no_category_at_all
+                    pages_of_any_size_are_the_whole
+                    similar_categories_are_others
+                    what_does_not_match_is_passed
+                }
+                position {
+                    the_head_of_an_empty_store_is_the_start
+                    the_head_is_the_last_event
+                    a_later_commit_has_later_positions
+                    positions_ascend_within_a_stream
+                    a_conflict_moves_no_head
+                    a_position_survives_being_text
+                    a_tailing_reader_misses_nothing
+                    the_head_never_goes_back
+                }
+                wait {
+                    returns_at_once_if_there_is_something
+                    wakes_when_something_comes
+                    wakes_everybody
+                    misses_nothing_between_read_and_wait
+                    can_be_given_up
+                }
+                tail {
+                    an_append_takes_the_tail_of_a_read
+                    an_append_takes_the_tail_of_an_append
+                    an_append_needs_no_tail
+                    a_stale_tail_does_no_harm
+                    a_stale_tail_hides_no_conflict
+                }
+                time {
+                    it_is_now
+                    it_is_in_microseconds
+                    a_commit_has_one_time_in_a_stream
+                    it_never_goes_back_in_a_stream
+                }
+                fidelity {
+                    json_comes_back_byte_for_byte
+                    a_megabyte_comes_back
+                    other_formats_come_back
+                    formats_mix
+                    metadata_comes_back
+                    each_event_has_its_own_metadata
+                    names_and_schemas_come_back
+                }
+                names {
+                    any_text_names_a_stream
+                    any_text_names_a_category
+                    category_and_id_are_kept_apart
+                    event_ids_follow_from_the_commit
+                }
+                large {
+                    a_stream_of_5_000_events
+                    a_commit_of_10_000_events
+                    a_thousand_streams_in_a_commit
+                }
+                refusal {
+                    a_commit_without_appends
+                    an_append_without_events
+                    two_appends_to_one_stream
+                    more_events_than_a_commit_has_ids_for
+                    claims_unless_supported
+                    keys_unless_supported
+                    rows_unless_supported
+                    snapshots_unless_supported
+                    checkpoints_unless_supported
+                    leases_unless_supported
+                }
+            }
+            reopens {
+                handles {
+                    what_was_acknowledged_is_there_after_reopening
+                    positions_go_on_after_reopening
+                    a_commit_is_remembered_after_reopening
+                    each_sees_what_the_others_wrote
+                    a_conflict_with_another_handle_is_noticed
+                    a_tail_from_before_another_handle_wrote_does_no_harm
+                    a_commit_may_be_given_again_through_another
+                    both_of_two_at_once_get_the_same_answer
+                    one_creator_wins
+                    writers_on_two_lose_nothing
+                    a_tailing_reader_misses_nothing
+                    waiting_notices_another_handle
+                }
+            }
+        }
+    };
+}
+
+/// The tests.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __contract_tests {
+    ([$module:ident, $harness:expr, once] once { $($themes:tt)* } reopens { $($more:tt)* }) => {
+        $crate::__contract_tests! { [$module, $harness] $($themes)* }
+    };
+    ([$module:ident, $harness:expr, reopens] once { $($themes:tt)* } reopens { $($more:tt)* }) => {
+        $crate::__contract_tests! { [$module, $harness] $($themes)* $($more)* }
+    };
+    ([$module:ident, $harness:expr] $($theme:ident { $($case:ident)* })*) => {
+        mod $module {
+            #[allow(unused_imports, reason = "the harness may or may not name what is around the invocation")]
+            use super::*;
+
+            #[cfg(test)]
+            fn __harness() -> impl $crate::testing::contract::Harness {
+                $harness
+            }
+
+            $(mod $theme {
+                $(#[test]
+                fn $case() {
+                    $crate::testing::contract::run(
+                        concat!(stringify!($theme), "::", stringify!($case)),
+                        super::__harness,
+                    );
+                })*
+            })*
+        }
+    };
+}
+
+/// The table.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __contract_table {
+    (
+        []
+        once { $($theme:ident { $($case:ident)* })* }
+        reopens { $($opening:ident { $($reopens:ident)* })* }
+    ) => {
+        const CASES: &[Case] = &[
+            $($(Case {
+                name: concat!(stringify!($theme), "::", stringify!($case)),
+                body: Body::Store(|store| Box::pin($theme::$case(store))),
+            },)*)*
+            $($(Case {
+                name: concat!(stringify!($opening), "::", stringify!($reopens)),
+                body: Body::Harness(|harness| Box::pin($opening::$reopens(harness))),
+            },)*)*
+        ];
+    };
+}
+
+crate::__contract_cases! { __contract_table [] }
+
+/// All cases, by theme, those that open the store more than once at the end.
+#[must_use]
+pub fn cases() -> &'static [Case] {
+    CASES
+}

@@ -1,0 +1,102 @@
+//! What is refused: what makes no sense, and what the store does not do. Never ignored, and nothing is recorded.
+
+use std::{fmt::Debug, time::Duration};
+
+use super::support::{Subject, append, commit, read_all, refused, stream};
+use crate::Version;
+use crate::store::{
+    AppendError, Capability, Checkpoint, ClaimChange, Commit, Expected, IdempotencyKey, Lease, Name, Payload,
+    Position, RowChange, RowOp, RowValue, Snapshot, StoreError, StoreErrorKind,
+};
+
+async fn makes_no_sense(store: &Subject, commit: Commit) {
+    assert_eq!(refused(store, commit).await.kind(), StoreErrorKind::Invalid);
+    assert!(read_all(store).await.is_empty());
+    assert_eq!(store.head().await.unwrap(), Position::START);
+}
+
+pub(super) async fn a_commit_without_appends(store: Subject) {
+    makes_no_sense(&store, Commit::new(Vec::new())).await;
+}
+
+pub(super) async fn an_append_without_events(store: Subject) {
+    makes_no_sense(&store, commit(&stream("a"), Expected::Any, 0)).await;
+    let appends = vec![append(&stream("a"), Expected::Any, 1), append(&stream("b"), Expected::Any, 0)];
+    makes_no_sense(&store, Commit::new(appends)).await;
+}
+
+pub(super) async fn two_appends_to_one_stream(store: Subject) {
+    let appends = ["a", "b", "a"].map(|id| append(&stream(id), Expected::Any, 1));
+    makes_no_sense(&store, Commit::new(appends.to_vec())).await;
+}
+
+pub(super) async fn more_events_than_a_commit_has_ids_for(store: Subject) {
+    makes_no_sense(&store, commit(&stream("a"), Expected::Any, Commit::MOST_EVENTS + 1)).await;
+}
+
+/// Whether the store said that it does not do this. Of what else it said this suite knows nothing.
+fn is_unsupported<T: Debug>(outcome: Result<T, StoreError>, capability: Capability) -> bool {
+    outcome.is_err_and(|error| error.kind() == StoreErrorKind::Unsupported(capability))
+}
+
+/// A commit that asks for this is refused by type and as a whole, unless the store says that it can do it.
+async fn unless_supported(store: &Subject, commit: Commit, capability: Capability) {
+    let supported = store.capabilities().supports(capability);
+    let outcome = match store.append(commit).await {
+        Err(AppendError::Failed(error)) => Err(error),
+        Err(error) => panic!("expected a definite answer, got {error}"),
+        Ok(committed) => Ok(committed),
+    };
+    assert_eq!(is_unsupported(outcome, capability), !supported);
+    if !supported {
+        assert!(read_all(store).await.is_empty());
+    }
+}
+
+pub(super) async fn claims_unless_supported(store: Subject) {
+    let mut commit = commit(&stream("a"), Expected::NoStream, 1);
+    let (constraint, value) = (Name::from("user.mail"), b"ann@example.org".to_vec().into_boxed_slice());
+    commit.claims = vec![ClaimChange::Take { constraint, value, owner: stream("a") }];
+    unless_supported(&store, commit, Capability::Claims).await;
+}
+
+pub(super) async fn keys_unless_supported(store: Subject) {
+    let mut commit = commit(&stream("a"), Expected::NoStream, 1);
+    let category = Name::from("contract");
+    commit.key = Some(IdempotencyKey { category, key: "once".to_owned(), fingerprint: [7; 16] });
+    unless_supported(&store, commit, Capability::IdempotencyKeys).await;
+}
+
+pub(super) async fn rows_unless_supported(store: Subject) {
+    let mut commit = commit(&stream("a"), Expected::NoStream, 1);
+    commit.rows = vec![RowOp {
+        table: Name::from("tickets"),
+        key: vec![(Name::from("number"), RowValue::Integer(1))],
+        change: RowChange::Upsert(vec![(Name::from("open"), RowValue::Bool(true))]),
+    }];
+    unless_supported(&store, commit, Capability::Rows).await;
+}
+
+/// Both ways round: a store that says it does not do this says so when asked to, and one that says it does, does not.
+fn as_declared<T: Debug>(store: &Subject, outcome: Result<T, StoreError>, capability: Capability) {
+    assert_eq!(is_unsupported(outcome, capability), !store.capabilities().supports(capability));
+}
+
+pub(super) async fn snapshots_unless_supported(store: Subject) {
+    let stream = stream("a");
+    as_declared(&store, store.snapshot(&stream).await, Capability::Snapshots);
+    let snapshot = Snapshot { stream, version: Version::FIRST, fingerprint: 1, state: Payload::json("{}") };
+    as_declared(&store, store.save_snapshot(snapshot).await, Capability::Snapshots);
+}
+
+pub(super) async fn checkpoints_unless_supported(store: Subject) {
+    as_declared(&store, store.checkpoint("reader").await, Capability::Checkpoints);
+    let checkpoint = Checkpoint { reader: "reader".to_owned(), position: Position::START, lease: None };
+    as_declared(&store, store.save_checkpoint(checkpoint).await, Capability::Checkpoints);
+}
+
+pub(super) async fn leases_unless_supported(store: Subject) {
+    let duration = Duration::from_secs(1);
+    let lease = Lease { work: "work".to_owned(), holder: "holder".to_owned(), term: 0, remaining: duration };
+    as_declared(&store, store.lease(&lease, duration).await, Capability::Leases);
+}

@@ -1,0 +1,285 @@
+//! The contract suite is on trial here: it must find every mistake that a store is given on purpose, and every case of
+//! it must find one.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
+
+mod bugs;
+mod reads;
+mod store;
+mod writes;
+
+use std::collections::BTreeSet;
+
+use factum::testing::contract::{Case, cases};
+use tokio::runtime::Builder;
+
+use crate::{
+    bugs::Bug::{self, *},
+    store::Broken,
+};
+
+/// Each mistake, and the cases that find it. Others may find it as well.
+const FOUND_BY: &[(Bug, &[&str])] = &[
+    (
+        IgnoresExpectations,
+        &[
+            "conflict::no_stream_on_a_stream_that_is_there",
+            "conflict::exact_behind",
+            "conflict::exact_ahead",
+            "conflict::exact_on_no_stream",
+            "conflict::nothing_is_recorded",
+            "conflict::the_next_append_leaves_no_gap",
+            "race::one_creator_wins",
+        ],
+    ),
+    (AcceptsWhatIsBehind, &["conflict::exact_behind"]),
+    (AcceptsWhatIsAhead, &["conflict::exact_ahead", "conflict::exact_on_no_stream"]),
+    (TakesExact0ForAVersion, &["append::exact_0_is_no_stream"]),
+    (CountsFromTheNextVersion, &["append::exact_goes_on"]),
+    (NeedsAStreamForAny, &["append::any_begins_and_goes_on"]),
+    (
+        ReportsWhatWasExpected,
+        &["conflict::exact_behind", "conflict::exact_ahead", "conflict::exact_on_no_stream"],
+    ),
+    (BlamesTheFirstStream, &["several::the_conflict_names_its_stream"]),
+    (ExpectsTheSameOfAll, &["several::each_append_has_its_own_expectation"]),
+    (
+        RecordsConflicts,
+        &[
+            "conflict::nothing_is_recorded",
+            "conflict::the_next_append_leaves_no_gap",
+            "race::conflicts_fail_no_other_writer",
+        ],
+    ),
+    (
+        WritesStreamByStream,
+        &[
+            "several::one_conflict_leaves_nothing_anywhere",
+            "several::readers_see_whole_commits",
+            "race::a_dropped_append_is_whole_or_nothing",
+        ],
+    ),
+    (
+        ChecksThenWrites,
+        &["race::one_creator_wins", "race::writers_with_exact_lose_no_update", "handles::one_creator_wins"],
+    ),
+    (
+        ReadsForAnyThenExpects,
+        &["race::writers_with_any_lose_nothing", "handles::writers_on_two_lose_nothing"],
+    ),
+    (LocksStreamByStream, &["race::crossing_commits_over_two_streams_do_not_block_each_other"]),
+    (FailsWhoeverComesAfterAConflict, &["race::conflicts_fail_no_other_writer"]),
+    (
+        AnswersWithoutWriting,
+        &["append::what_was_acknowledged_can_be_read", "race::writers_on_many_streams_lose_nothing"],
+    ),
+    (BeginsBeforeItIsAwaited, &["append::nothing_happens_before_it_is_awaited"]),
+    (SortsItsAnswers, &["several::the_answers_are_in_the_order_of_the_appends"]),
+    (
+        AnswersWithEarlierPositions,
+        &["append::the_answer_says_what_is_read", "position::the_head_is_the_last_event"],
+    ),
+    (AnswersAgainWithAnotherTime, &["retry::any_takes_effect_once"]),
+    (
+        ForgetsCommits,
+        &[
+            "retry::no_stream_takes_effect_once",
+            "retry::exact_takes_effect_once",
+            "retry::any_takes_effect_once",
+            "retry::several_streams_take_effect_once",
+            "retry::other_commits_may_come_in_between",
+        ],
+    ),
+    (
+        ForgetsCommitsOfOthers,
+        &[
+            "handles::a_commit_may_be_given_again_through_another",
+            "handles::a_commit_is_remembered_after_reopening",
+        ],
+    ),
+    (
+        ChecksThenRemembers,
+        &[
+            "retry::both_of_two_at_once_get_the_same_answer",
+            "handles::both_of_two_at_once_get_the_same_answer",
+        ],
+    ),
+    (
+        RemembersConflicts,
+        &[
+            "conflict::a_commit_that_conflicted_can_be_given_again",
+            "retry::a_failed_commit_is_not_remembered",
+        ],
+    ),
+    (KnowsCommitsByTheirEvents, &["retry::the_same_events_under_another_id_are_recorded"]),
+    (AcceptsEmptyCommits, &["refusal::a_commit_without_appends", "refusal::an_append_without_events"]),
+    (MergesAppends, &["refusal::two_appends_to_one_stream"]),
+    (CutsLongCommits, &["refusal::more_events_than_a_commit_has_ids_for"]),
+    (
+        IgnoresWhatItCannotDo,
+        &[
+            "refusal::claims_unless_supported",
+            "refusal::keys_unless_supported",
+            "refusal::rows_unless_supported",
+        ],
+    ),
+    (
+        PretendsToKeep,
+        &[
+            "refusal::snapshots_unless_supported",
+            "refusal::checkpoints_unless_supported",
+            "refusal::leases_unless_supported",
+        ],
+    ),
+    (RefusesLargeCommits, &["large::a_commit_of_10_000_events", "large::a_thousand_streams_in_a_commit"]),
+    (
+        RefusesTails,
+        &[
+            "tail::an_append_takes_the_tail_of_a_read",
+            "facts::an_append_takes_their_tail",
+            "facts::an_append_takes_their_tail",
+            "tail::an_append_takes_the_tail_of_an_append",
+        ],
+    ),
+    (NeedsTails, &["tail::an_append_needs_no_tail"]),
+    (
+        TrustsTails,
+        &[
+            "tail::a_stale_tail_does_no_harm",
+            "tail::a_stale_tail_hides_no_conflict",
+            "handles::a_tail_from_before_another_handle_wrote_does_no_harm",
+        ],
+    ),
+    (TrustsItsOwnWrites, &["handles::a_conflict_with_another_handle_is_noticed"]),
+    (NormalisesJson, &["fidelity::json_comes_back_byte_for_byte"]),
+    (CutsLongText, &["fidelity::a_megabyte_comes_back"]),
+    (TakesEverythingForJson, &["fidelity::other_formats_come_back", "fidelity::formats_mix"]),
+    (KeepsOnlyActors, &["fidelity::metadata_comes_back"]),
+    (HasOneMetadataForACommit, &["fidelity::each_event_has_its_own_metadata"]),
+    (KeepsSchemasIn16Bits, &["fidelity::names_and_schemas_come_back"]),
+    (
+        MixesStreams,
+        &[
+            "append::a_stream_that_nobody_wrote_to_is_empty",
+            "append::no_stream_begins_a_stream",
+            "several::each_stream_gets_its_events",
+            "stream::streams_do_not_mix",
+        ],
+    ),
+    (IgnoresCase, &["names::any_text_names_a_stream", "names::any_text_names_a_category"]),
+    (TrimsNames, &["names::any_text_names_a_stream", "names::any_text_names_a_category"]),
+    (EndsNamesAtNul, &["names::any_text_names_a_stream", "names::any_text_names_a_category"]),
+    (JoinsCategoryAndId, &["names::category_and_id_are_kept_apart"]),
+    (MakesEventIdsAnew, &["names::event_ids_follow_from_the_commit", "append::the_answer_says_what_is_read"]),
+    (CountsVersionsByTwo, &["append::versions_are_1_2_3_without_gaps"]),
+    (
+        CountsPositionsDown,
+        &["position::a_later_commit_has_later_positions", "position::positions_ascend_within_a_stream"],
+    ),
+    (
+        KeepsFirstPages,
+        &[
+            "stream::what_is_appended_meanwhile_comes_at_the_end",
+            "append::what_was_acknowledged_can_be_read",
+            "handles::each_sees_what_the_others_wrote",
+        ],
+    ),
+    (
+        LosesAnEventOfAPage,
+        &["append::versions_are_1_2_3_without_gaps", "all::pages_of_any_size_are_the_whole"],
+    ),
+    (SwapsEventsOfAPage, &["all::pages_of_any_size_are_the_whole"]),
+    (ForgetsMetadataInOneRead, &["append::both_reads_give_the_same_events", "fidelity::metadata_comes_back"]),
+    (IgnoresLimits, &["stream::no_limit_is_exceeded", "all::no_limit_is_exceeded"]),
+    (IgnoresWhereToBegin, &["stream::reading_begins_at_any_version"]),
+    (
+        RefusesLargeNumbers,
+        &["stream::behind_the_end_is_nothing", "stream::no_limit_is_exceeded", "all::no_limit_is_exceeded"],
+    ),
+    (HasANextAtTheEnd, &["stream::the_last_page_has_no_next"]),
+    (HasNoNext, &["stream::pages_of_any_size_are_the_whole", "large::a_stream_of_5_000_events"]),
+    (NeverEnds, &["all::an_empty_store_has_an_end", "all::after_the_end_is_nothing"]),
+    (AlwaysEnds, &["all::pages_of_any_size_are_the_whole"]),
+    (
+        ReadsThePositionAgain,
+        &[
+            "all::reading_goes_on_after_any_event",
+            "all::after_the_end_is_nothing",
+            "position::a_position_survives_being_text",
+        ],
+    ),
+    (LooksTooFar, &["all::what_is_appended_later_is_read_later", "all::an_empty_store_has_an_end"]),
+    (ShowsLate, &["position::a_tailing_reader_misses_nothing", "handles::a_tailing_reader_misses_nothing"]),
+    (LosesAFact, &["facts::they_are_those_of_the_events", "facts::pages_of_any_size_are_the_whole"]),
+    (KnowsNothingOfNobody, &["facts::nobody_has_none"]),
+    (
+        IgnoresFilters,
+        &["filter::one_category", "filter::several_categories", "filter::a_category_that_is_not_there"],
+    ),
+    (FiltersByBeginning, &["filter::similar_categories_are_others"]),
+    (TakesNoCategoryForAll, &["filter::no_category_at_all"]),
+    (EndsWhereNothingMatches, &["filter::pages_of_any_size_are_the_whole"]),
+    (LooksNoFurtherThanWhatMatches, &["filter::what_does_not_match_is_passed"]),
+    (
+        HeadIsAhead,
+        &["position::the_head_of_an_empty_store_is_the_start", "position::the_head_is_the_last_event"],
+    ),
+    (HeadLags, &["position::the_head_is_the_last_event"]),
+    (HeadGoesBack, &["position::the_head_never_goes_back"]),
+    (ConflictsMoveTheHead, &["position::a_conflict_moves_no_head"]),
+    (NeverWakes, &["wait::wakes_when_something_comes", "wait::can_be_given_up"]),
+    (WakesOne, &["wait::wakes_everybody"]),
+    (
+        WaitsForTheNextEvent,
+        &["wait::returns_at_once_if_there_is_something", "wait::misses_nothing_between_read_and_wait"],
+    ),
+    (WaitsForItsOwnEvents, &["handles::waiting_notices_another_handle"]),
+    (KnowsNoTime, &["time::it_is_now"]),
+    (CountsNanoseconds, &["time::it_is_in_microseconds"]),
+    (CountsMilliseconds, &["time::it_is_in_microseconds"]),
+    (
+        CountsTimeWithinACommit,
+        &["time::a_commit_has_one_time_in_a_stream", "append::the_answer_says_what_is_read"],
+    ),
+    (GoesBackInTime, &["time::it_never_goes_back_in_a_stream"]),
+    (
+        LosesEverything,
+        &[
+            "handles::what_was_acknowledged_is_there_after_reopening",
+            "handles::positions_go_on_after_reopening",
+        ],
+    ),
+];
+
+fn case(name: &str) -> &'static Case {
+    cases().iter().find(|case| case.name() == name).unwrap_or_else(|| panic!("there is no case `{name}`"))
+}
+
+/// Whether the case finds the mistake. The clock stands still but for those who wait, so that nobody has to.
+fn finds(case: &'static Case, bug: Bug) -> bool {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let panicked =
+        runtime.block_on(async { tokio::spawn(async move { case.run(&Broken::new(bug)).await }).await });
+    panicked.is_err()
+}
+
+#[test]
+fn every_mistake_is_found() {
+    let pairs = FOUND_BY.iter().flat_map(|(bug, names)| names.iter().map(move |name| (*bug, *name)));
+    let missed: Vec<_> = pairs.filter(|(bug, name)| !finds(case(name), *bug)).collect();
+    assert!(missed.is_empty(), "these mistakes are not found by these cases: {missed:#?}");
+}
+
+#[test]
+fn every_case_finds_a_mistake() {
+    let finding: BTreeSet<_> = FOUND_BY.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let idle: Vec<_> = cases().iter().map(Case::name).filter(|name| !finding.contains(name)).collect();
+    assert!(idle.is_empty(), "no mistake shows that these cases can fail: {idle:#?}");
+}
+
+/// Else it might be something else than the mistake that is found.
+#[test]
+fn a_store_without_a_mistake_passes() {
+    let failing: Vec<_> = cases().iter().filter(|case| finds(case, Nothing)).collect();
+    assert!(failing.is_empty(), "{failing:?}");
+}

@@ -1,0 +1,204 @@
+//! A store in memory with one mistake in it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use factum::{
+    Position, Version,
+    store::{
+        AppendError, BoxFuture, Capabilities, Commit, CommitId, Committed, EventId, Facts, Filter, Lease,
+        MemoryStore, NewEvent, Page, Snapshot, Store, StoreError, StreamId, StreamPage,
+    },
+    testing::contract::Harness,
+};
+use tokio::sync::Semaphore;
+
+use crate::bugs::Bug;
+
+/// What all handles have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Broken {
+    pub(crate) bug: Bug,
+    pub(crate) store: MemoryStore,
+    pub(crate) wrong: Arc<Mutex<Wrong>>,
+    pub(crate) signal: Arc<Semaphore>,
+    /// What this handle wrote.
+    pub(crate) own: Arc<Mutex<HashMap<StreamId, Version>>>,
+}
+
+/// What a store would not remember if it were right.
+#[derive(Debug, Default)]
+pub(crate) struct Wrong {
+    pub(crate) appends: usize,
+    pub(crate) conflicts: u128,
+    pub(crate) heads: u128,
+    pub(crate) seen: HashSet<CommitId>,
+    pub(crate) conflicted: HashMap<CommitId, (StreamId, factum::store::Expected, Version)>,
+    pub(crate) contents: Vec<(StreamId, Vec<NewEvent>, CommitId)>,
+    pub(crate) shown: HashSet<Position>,
+    pub(crate) pages: HashMap<StreamId, StreamPage>,
+    /// Which ids events should have had.
+    pub(crate) ids: HashMap<EventId, EventId>,
+    pub(crate) locks: HashMap<StreamId, Arc<tokio::sync::Mutex<()>>>,
+}
+
+impl Broken {
+    pub(crate) fn new(bug: Bug) -> Self {
+        let store = MemoryStore::new();
+        let (wrong, own) = (Arc::default(), Arc::default());
+        Self { bug, store, wrong, signal: Arc::new(Semaphore::new(0)), own }
+    }
+
+    pub(crate) fn wrong(&self) -> MutexGuard<'_, Wrong> {
+        self.wrong.lock().unwrap()
+    }
+
+    /// The version that the stream has.
+    pub(crate) async fn version(&self, stream: &StreamId) -> Version {
+        let page = self.store.read_stream(stream, Version::FIRST, usize::MAX).await.unwrap();
+        page.events.last().map_or(Version::NONE, |last| last.version)
+    }
+
+    /// The stream for which it takes this one.
+    pub(crate) fn name(&self, stream: &StreamId) -> StreamId {
+        let change = |text: &str| match self.bug {
+            Bug::IgnoresCase => text.to_lowercase(),
+            Bug::TrimsNames => text.trim().to_owned(),
+            Bug::EndsNamesAtNul => text.split('\0').next().unwrap().to_owned(),
+            _ => text.to_owned(),
+        };
+        match self.bug {
+            Bug::MixesStreams => StreamId::new("contract", "a"),
+            Bug::JoinsCategoryAndId => StreamId::new("joined", stream.to_string()),
+            _ => StreamId::new(change(stream.category()), change(stream.id())),
+        }
+    }
+}
+
+/// Opening it again gives a handle that shares the data, and knows less.
+impl Harness for Broken {
+    fn open(&self) -> BoxFuture<'_, Result<Arc<dyn Store>, StoreError>> {
+        let mut handle = Self { own: Arc::default(), signal: Arc::new(Semaphore::new(0)), ..self.clone() };
+        match self.bug {
+            Bug::LosesEverything => handle.store = MemoryStore::new(),
+            Bug::ForgetsCommitsOfOthers => handle.wrong = Arc::default(),
+            _ => {}
+        }
+        Box::pin(async move { Ok(Arc::new(handle) as Arc<dyn Store>) })
+    }
+}
+
+impl Store for Broken {
+    fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, AppendError>> {
+        if self.bug == Bug::BeginsBeforeItIsAwaited {
+            let store = self.store.clone();
+            let begun = tokio::spawn(async move { store.append(commit).await });
+            return Box::pin(async { begun.await.unwrap() });
+        }
+        Box::pin(self.append_wrongly(commit))
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<StreamPage, StoreError>> {
+        Box::pin(self.read_stream_wrongly(stream, from, limit))
+    }
+
+    fn read_facts<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Facts, StoreError>> {
+        Box::pin(async move {
+            let mut page = self.read_stream(stream, from, limit).await?;
+            match self.bug {
+                Bug::LosesAFact if page.events.len() > 1 => drop(page.events.remove(1)),
+                Bug::KnowsNothingOfNobody if page.events.is_empty() => {
+                    return Err(StoreError::invalid("there is no such stream"));
+                }
+                _ => {}
+            }
+            Ok(page.into())
+        })
+    }
+
+    fn read_all<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(self.read_all_wrongly(filter, after, limit))
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Position, StoreError>> {
+        Box::pin(async move {
+            let head = self.store.head().await?.get();
+            let mut wrong = self.wrong();
+            wrong.heads += 1;
+            Ok(Position::new(match self.bug {
+                Bug::HeadIsAhead => head + 1,
+                Bug::HeadLags => head.saturating_sub(1),
+                Bug::HeadGoesBack => head.saturating_sub(wrong.heads % 2),
+                Bug::ConflictsMoveTheHead => head + wrong.conflicts,
+                _ => head,
+            }))
+        })
+    }
+
+    fn wait(&self, after: Position) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            match self.bug {
+                Bug::NeverWakes => std::future::pending().await,
+                Bug::WakesOne => {
+                    if self.store.head().await? == after {
+                        self.signal.acquire().await.unwrap().forget();
+                    }
+                    Ok(())
+                }
+                Bug::WaitsForItsOwnEvents => {
+                    self.signal.acquire().await.unwrap().forget();
+                    Ok(())
+                }
+                Bug::WaitsForTheNextEvent => self.store.wait(self.store.head().await?).await,
+                _ => self.store.wait(after).await,
+            }
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
+        match self.bug {
+            Bug::PretendsToKeep => Box::pin(async { Ok(()) }),
+            _ => self.store.save_snapshot(snapshot),
+        }
+    }
+
+    fn checkpoint<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<Option<Position>, StoreError>> {
+        match self.bug {
+            Bug::PretendsToKeep => Box::pin(async { Ok(None) }),
+            _ => self.store.checkpoint(reader),
+        }
+    }
+
+    fn lease<'a>(
+        &'a self,
+        lease: &'a Lease,
+        duration: Duration,
+    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
+        match self.bug {
+            Bug::PretendsToKeep => Box::pin(async { Ok(Some(lease.clone())) }),
+            _ => self.store.lease(lease, duration),
+        }
+    }
+}
