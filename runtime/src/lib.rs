@@ -1,4 +1,5 @@
 #![doc = include_str!("../../README.md")]
+#![allow(clippy::test_attr_in_doctest, reason = "the README shows a test as a user writes it")]
 
 mod codec;
 mod domain;
@@ -24,5 +25,5 @@ pub use store::{Position, Store};
 pub mod __private {
     pub use serde;
 
-    pub use crate::domain::{Unset, VersionField, check_declared, new_uuid};
+    pub use crate::domain::{Unset, VersionField, check_declared, clone_id, new_uuid};
 }

@@ -58,8 +58,12 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     async fn run(self) -> Result<Receipt<A::Event>, ExecuteError<A>> {
         let Self { repository, id, command, expected, metadata } = self;
         let recorded_metadata = (!metadata.is_empty()).then(|| Arc::new(metadata.clone()));
-        let mut ctx = Context::new(now(), Version::NONE, metadata);
         let stream = StreamId::of::<A>(id);
+        // Who expects a version fails when somebody else is faster, so waiting would not help.
+        let mut turn = match expected {
+            None => repository.lanes.join(&stream).await,
+            Some(_) => None,
+        };
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -68,10 +72,9 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             if let Some(expected) = expected
                 && expected != version
             {
-                return Err(conflict(repository, id, expected, version).await);
+                return Err(Box::pin(conflict(repository, id, expected, version)).await);
             }
-            ctx.now = now();
-            ctx.version = version;
+            let ctx = Context::new(now(), version, metadata.clone());
             let decision = loaded.fold.decide(command.clone(), &ctx).map_err(ExecuteError::Rejected)?;
             if decision.is_empty() {
                 return Ok(Receipt { version, position: loaded.position, events: Vec::new() });
@@ -95,24 +98,34 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 }
             };
             if expected.is_some() || !repository.retry.goes_on_after(attempts) {
-                return Err(conflict(repository, id, version, actual).await);
+                return Err(Box::pin(conflict(repository, id, version, actual)).await);
             }
-            repository.retry.pause_after(attempts).await;
+            match turn {
+                // The others are in this process: no pause, but a turn.
+                None => turn = Some(repository.lanes.enter(&stream).await),
+                // They are elsewhere.
+                Some(_) => repository.retry.pause_after(attempts).await,
+            }
         }
     }
 }
 
 /// Gives the commit to the store, again and under the same id as long as its outcome is unknown.
 async fn record<A: Aggregate>(repository: &Repository<A>, commit: Commit) -> Result<Committed, AppendError> {
+    let id = commit.id;
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match repository.store.append(commit.clone()).await {
-            Err(AppendError::Unknown { .. }) if attempts < UNKNOWN_ATTEMPTS => {
-                repository.retry.pause_after(attempts.saturating_mul(4)).await;
-            }
+        let cause = match repository.store.append(commit.clone()).await {
+            Err(AppendError::Unknown { cause, .. }) => cause,
+            // That this attempt has recorded nothing does not say what became of the one before.
+            Err(AppendError::Failed(cause)) if attempts > 1 => cause,
             outcome => return outcome,
+        };
+        if attempts >= UNKNOWN_ATTEMPTS {
+            return Err(AppendError::Unknown { commit: id, cause });
         }
+        repository.retry.pause_after(attempts.saturating_mul(4)).await;
     }
 }
 

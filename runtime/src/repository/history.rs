@@ -26,6 +26,8 @@ pub struct History<E> {
     stream: StreamId,
     page: VecDeque<RecordedEvent>,
     next: Next,
+    /// The version of the event that comes next.
+    version: Version,
     events: std::marker::PhantomData<fn() -> E>,
 }
 
@@ -38,7 +40,7 @@ enum Next {
 impl<E: Event> History<E> {
     pub(super) fn new(store: Arc<dyn Store>, stream: StreamId, from: Version) -> Self {
         let next = Next::From(from);
-        Self { store, stream, page: VecDeque::new(), next, events: std::marker::PhantomData }
+        Self { store, stream, page: VecDeque::new(), next, version: from, events: std::marker::PhantomData }
     }
 
     /// The next event; `None` after the last one.
@@ -47,7 +49,12 @@ impl<E: Event> History<E> {
     }
 
     fn decode(&mut self, recorded: RecordedEvent) -> Result<Recorded<E>, LoadError> {
-        let version = recorded.version;
+        let (version, expected) = (recorded.version, self.version);
+        if version != expected {
+            self.end();
+            return Err(LoadError::Gap { stream: self.stream.clone(), expected, found: version });
+        }
+        self.version = version.next();
         Recorded::decode(recorded).map_err(|cause| {
             self.end();
             LoadError::Decode { stream: self.stream.clone(), version, cause }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{LoadError, PAGE, recorded};
 use crate::{
     Aggregate, Fold, Version, Versioned,
-    store::{Position, RecordedEvent, Store, StreamId, Tail},
+    store::{Fact, Position, Store, StreamId, Tail},
 };
 
 /// An aggregate as it is now, and what the store wants to hear at the next append.
@@ -24,15 +24,25 @@ pub(super) async fn latest<A: Aggregate>(
     id: &A::Id,
 ) -> Result<Loaded<A>, LoadError> {
     let mut fold = Fold::new(id.clone());
-    let (mut tail, mut position) = (None, Position::START);
-    while_events(store, &stream, Some(&mut tail), |event| {
-        position = event.position;
-        apply(&mut fold, event).map(|()| true)
-    })
-    .await?;
-    Ok(Loaded { fold, tail, position, stream })
+    let mut position = Position::START;
+    loop {
+        let facts = store
+            .read_facts(&stream, fold.version().next(), PAGE)
+            .await
+            .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
+        for fact in facts.iter() {
+            apply(&mut fold, &stream, fact)?;
+        }
+        if !facts.is_empty() {
+            position = facts.position;
+        }
+        if facts.next.is_none() {
+            return Ok(Loaded { fold, tail: facts.tail, position, stream });
+        }
+    }
 }
 
+/// The fold of the events up to this version.
 pub(super) async fn at_version<A: Aggregate>(
     store: &dyn Store,
     id: &A::Id,
@@ -40,19 +50,24 @@ pub(super) async fn at_version<A: Aggregate>(
 ) -> Result<Option<Versioned<A>>, LoadError> {
     let stream = StreamId::of::<A>(id);
     let mut fold = Fold::new(id.clone());
-    if asked != Version::NONE {
-        while_events(store, &stream, None, |event| {
-            apply(&mut fold, event)?;
-            Ok(fold.version() < asked)
-        })
-        .await?;
-    }
-    if fold.version() < asked {
-        return Err(LoadError::NoSuchVersion { stream, asked, latest: fold.version() });
+    while fold.version() < asked {
+        let missing = asked.get() - fold.version().get();
+        let limit = usize::try_from(missing).map_or(PAGE, |missing| missing.min(PAGE));
+        let facts = store
+            .read_facts(&stream, fold.version().next(), limit)
+            .await
+            .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
+        for fact in facts.iter() {
+            apply(&mut fold, &stream, fact)?;
+        }
+        if facts.next.is_none() && fold.version() < asked {
+            return Err(LoadError::NoSuchVersion { stream, asked, latest: fold.version() });
+        }
     }
     Ok(fold.finish())
 }
 
+/// The fold of the longest prefix of events recorded at or before this time.
 pub(super) async fn as_of<A: Aggregate>(
     store: &dyn Store,
     id: &A::Id,
@@ -60,56 +75,33 @@ pub(super) async fn as_of<A: Aggregate>(
 ) -> Result<Option<Versioned<A>>, LoadError> {
     let stream = StreamId::of::<A>(id);
     let mut fold = Fold::new(id.clone());
-    while_events(store, &stream, None, |event| {
-        if event.at > at {
-            return Ok(false);
-        }
-        apply(&mut fold, event).map(|()| true)
-    })
-    .await?;
-    Ok(fold.finish())
-}
-
-/// Hands the events of the stream to `take`, oldest first, until it says `false` or there are no more.
-async fn while_events(
-    store: &dyn Store,
-    stream: &StreamId,
-    tail: Option<&mut Option<Tail>>,
-    mut take: impl FnMut(&RecordedEvent) -> Result<bool, LoadError>,
-) -> Result<(), LoadError> {
-    let mut from = Version::FIRST;
     loop {
         let page = store
-            .read_stream(stream, from, PAGE)
+            .read_stream(&stream, fold.version().next(), PAGE)
             .await
             .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
         for event in &page.events {
-            if !take(event)? {
-                return Ok(());
+            if event.at > at {
+                return Ok(fold.finish());
             }
+            apply(&mut fold, &stream, event.fact())?;
         }
-        match page.next {
-            Some(next) => from = next,
-            None => {
-                if let Some(tail) = tail {
-                    *tail = page.tail;
-                }
-                return Ok(());
-            }
+        if page.next.is_none() {
+            return Ok(fold.finish());
         }
     }
 }
 
-fn apply<A: Aggregate>(fold: &mut Fold<A>, recorded: &RecordedEvent) -> Result<(), LoadError> {
+fn apply<A: Aggregate>(fold: &mut Fold<A>, stream: &StreamId, fact: Fact<'_>) -> Result<(), LoadError> {
     let expected = fold.version().next();
-    if recorded.version != expected {
-        let stream = recorded.stream.clone();
-        return Err(LoadError::Gap { stream, expected, found: recorded.version });
+    let found = fact.version;
+    if found != expected {
+        return Err(LoadError::Gap { stream: stream.clone(), expected, found });
     }
-    let event = recorded::decode(recorded).map_err(|cause| LoadError::Decode {
-        stream: recorded.stream.clone(),
-        version: recorded.version,
-        cause,
-    })?;
-    fold.apply(event).map_err(|cause| LoadError::Fold { stream: recorded.stream.clone(), cause })
+    match recorded::decode(fact) {
+        Ok(event) => {
+            fold.apply(event).map_err(|cause| LoadError::Fold { stream: stream.clone(), cause })
+        }
+        Err(cause) => Err(LoadError::Decode { stream: stream.clone(), version: found, cause }),
+    }
 }

@@ -3,6 +3,7 @@
 mod error;
 mod execute;
 mod history;
+mod lane;
 mod load;
 mod recorded;
 mod retry;
@@ -22,17 +23,21 @@ pub use history::History;
 pub use recorded::Recorded;
 pub use retry::Retry;
 
+use lane::Lanes;
+
 /// How many events a page of a load or a history holds. Large enough that a page's fixed cost does not matter, small
 /// enough that a page does not.
 const PAGE: usize = 512;
 
 /// The aggregates of one type in a store.
 ///
-/// Cheap to clone and to make; it holds no state of its own, so any number of repositories and processes may work on
-/// one store.
+/// Cheap to clone and to make; it holds no state of aggregates, so any number of repositories and processes may work on
+/// one store. Commands through one repository and its clones that meet on one aggregate stand in line; through others
+/// they meet in the store.
 pub struct Repository<A> {
     store: Arc<dyn Store>,
     retry: Retry,
+    lanes: Arc<Lanes>,
     aggregate: PhantomData<fn() -> A>,
 }
 
@@ -40,7 +45,7 @@ impl<A: Aggregate> Repository<A> {
     /// The aggregates of this type in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, retry: Retry::default(), aggregate: PhantomData }
+        Self { store, retry: Retry::default(), lanes: Arc::default(), aggregate: PhantomData }
     }
 
     /// Sets how a command goes on after a conflict, when no version was expected.
@@ -121,7 +126,8 @@ impl<A: Aggregate> Repository<A> {
 
 impl<A> Clone for Repository<A> {
     fn clone(&self) -> Self {
-        Self { store: Arc::clone(&self.store), retry: self.retry.clone(), aggregate: PhantomData }
+        let (store, lanes) = (Arc::clone(&self.store), Arc::clone(&self.lanes));
+        Self { store, retry: self.retry.clone(), lanes, aggregate: PhantomData }
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     Aggregate, DecodeError, DecodeFailure, Event, Metadata, Version,
-    store::{EventId, Payload, Position, RecordedEvent, StreamId},
+    store::{EventId, Fact, Position, RecordedEvent, StreamId},
 };
 
 /// An event as it was recorded: what happened, and the envelope.
@@ -73,20 +73,20 @@ impl<E: Event> Recorded<E> {
     /// # Errors
     /// There is no such event in `E`, or its payload does not fit.
     pub fn decode(recorded: RecordedEvent) -> Result<Self, DecodeError> {
-        let event = decode(&recorded)?;
+        let event = decode(recorded.fact())?;
         let RecordedEvent { id, stream, version, position, at, metadata, .. } = recorded;
         Ok(Self { event, id, stream, version, position, at, metadata })
     }
 }
 
 /// The event in what a store has read.
-pub(super) fn decode<E: Event>(recorded: &RecordedEvent) -> Result<E, DecodeError> {
-    match &recorded.payload {
-        Payload::Json(payload) => E::decode(&recorded.name, recorded.schema, payload),
-        Payload::Other { format, .. } => Err(DecodeError {
-            event: recorded.name.to_string(),
-            schema: recorded.schema,
-            failure: DecodeFailure::Format { format: format.to_string() },
+pub(super) fn decode<E: Event>(fact: Fact<'_>) -> Result<E, DecodeError> {
+    match fact.payload {
+        Ok(payload) => E::decode(fact.name, fact.schema, payload),
+        Err(other) => Err(DecodeError {
+            event: fact.name.to_owned(),
+            schema: fact.schema,
+            failure: DecodeFailure::Format { format: other.format().to_owned() },
         }),
     }
 }

@@ -1,9 +1,16 @@
 //! What a program asks a store to record, and what the store answers.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::{
     AppendError, ClaimChange, EventId, IdempotencyKey, Name, Payload, Position, RowOp, StoreError, StreamId,
@@ -27,13 +34,17 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// How many events one commit may have: as many as its id has numbers for.
+    pub const MOST_EVENTS: usize = 65_536;
+
     /// A commit of these appends, with a new id and nothing else.
     #[must_use]
     pub fn new(appends: Vec<Append>) -> Self {
         Self { id: CommitId::new(), appends, claims: Vec::new(), key: None, rows: Vec::new() }
     }
 
-    /// For stores: whether the commit is one at all. It has events in each append, and no stream twice.
+    /// For stores: whether the commit is one at all: it has events in each append, no stream twice, and not more than
+    /// [`MOST_EVENTS`](Self::MOST_EVENTS).
     ///
     /// # Errors
     /// What is wrong, as a definite failure.
@@ -43,6 +54,14 @@ impl Commit {
         }
         if let Some(empty) = self.appends.iter().find(|append| append.events.is_empty()) {
             return Err(StoreError::invalid(format!("the append to `{}` has no events", empty.stream)).into());
+        }
+        let events: usize = self.appends.iter().map(|append| append.events.len()).sum();
+        if events > Self::MOST_EVENTS {
+            return Err(StoreError::invalid(format!(
+                "the commit has {events} events; at most {} can be recorded at once",
+                Self::MOST_EVENTS
+            ))
+            .into());
         }
         if self.appends.len() > 1 {
             let mut streams = HashSet::new();
@@ -63,10 +82,16 @@ impl CommitId {
     /// The low bits that count the events of the commit.
     const COUNTER: u128 = 0xFFFF;
 
-    /// A new id.
+    /// A new id, a UUID of version 7: it ascends with the time.
     #[must_use]
     pub fn new() -> Self {
-        Self::from_uuid(Uuid::now_v7())
+        // Random where the process began to count; asking for randomness each time would be most of the cost.
+        static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(Uuid::now_v7().as_u64_pair().1));
+        // The lowest bytes come last: the UUID's version and variant overwrite bits of the first three.
+        let [a, b, c, d, e, f, g, h] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let milliseconds = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default();
+        let unique = [a, b, c, d, e, f, g, h, 0, 0];
+        Self::from_uuid(Builder::from_unix_timestamp_millis(milliseconds, &unique).into_uuid())
     }
 
     /// The id made of this UUID. Its last 16 bits are ignored: they count events.

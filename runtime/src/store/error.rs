@@ -21,7 +21,8 @@ pub enum AppendError {
         /// The version that it has.
         actual: Version,
     },
-    /// Nothing was recorded, for a reason that has nothing to do with other writers.
+    /// This attempt recorded nothing, for a reason that has nothing to do with other writers. Of an earlier attempt at
+    /// the same commit whose outcome was unknown it says nothing.
     #[error(transparent)]
     Failed(#[from] StoreError),
     /// Either the whole commit was recorded or nothing was. Give the same commit again, under the same id: it takes

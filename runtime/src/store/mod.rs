@@ -3,6 +3,7 @@
 mod capability;
 mod commit;
 mod error;
+mod facts;
 mod later;
 mod memory;
 mod name;
@@ -17,6 +18,7 @@ use std::{fmt, future::Future, pin::Pin};
 
 pub use capability::{Capabilities, Capability, Durability};
 pub use commit::{Append, Appended, Commit, CommitId, Committed, Expected, NewEvent};
+pub use facts::{Fact, Facts};
 pub use error::{AppendError, StoreError, StoreErrorKind};
 pub use later::{
     Checkpoint, ClaimChange, IdempotencyKey, Lease, RowChange, RowOp, RowValue, Snapshot,
@@ -85,8 +87,9 @@ impl Filter {
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Records the commit: all of it, atomically, or nothing.
     ///
-    /// Given a commit with an id that has taken effect already, it changes nothing and returns what the first one
-    /// returned. Appends within a commit are over different streams. A commit without events is refused.
+    /// Given the same commit again, unchanged and under its id, after it has taken effect, it changes nothing and returns
+    /// what it returned the first time. What comes of another commit under a used id is not defined. Appends within a
+    /// commit are over different streams. A commit that [`Commit::validate`] refuses is refused.
     ///
     /// # Errors
     /// [`AppendError`] tells apart the three outcomes: a conflict (nothing happened; the stream is at another
@@ -96,7 +99,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Reads at most `limit` events of a stream, oldest first, beginning with version `from`.
     ///
     /// A stream that nobody has written to is empty, not an error. A page may hold fewer events than `limit` although
-    /// more follow; [`StreamPage::next`] says whether they do. `limit` 0 counts as 1.
+    /// more follow; [`StreamPage::next`] is set if and only if there are more. `limit` 0 counts as 1.
     ///
     /// # Errors
     /// The store cannot be read, or what it holds is damaged.
@@ -107,10 +110,25 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<StreamPage, StoreError>>;
 
+    /// Reads what a fold needs of the same events that [`read_stream`](Store::read_stream) gives, with the same `next`
+    /// and `tail`. A backend that can read less than whole events does so here.
+    ///
+    /// # Errors
+    /// As [`read_stream`](Store::read_stream).
+    fn read_facts<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Facts, StoreError>> {
+        Box::pin(async move { self.read_stream(stream, from, limit).await.map(Facts::from) })
+    }
+
     /// Reads at most `limit` events of the whole store in the order of their positions, beginning after `after`.
     ///
     /// A page may hold fewer events than `limit`, even none, although more follow: read on after
-    /// [`Page::last`] until [`Page::end`] says that there is no more for now. `limit` 0 counts as 1.
+    /// [`Page::last`] until [`Page::end`] says that there is no more for now. At the end, `last` is the head, and every
+    /// commit that has been seen has been seen whole. `limit` 0 counts as 1.
     ///
     /// # Errors
     /// The store cannot be read, or what it holds is damaged.

@@ -1,12 +1,17 @@
 //! Events as they were recorded, and pages of them.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Name, Payload, Position, StreamId};
+use super::{Fact, Name, Payload, Position, StreamId};
 use crate::{Metadata, Version};
 
 /// The id of a recorded event, unique in the world.
@@ -41,6 +46,14 @@ pub struct RecordedEvent {
     pub at: DateTime<Utc>,
     /// Who, in answer to what; `None` where nothing was said.
     pub metadata: Option<Arc<Metadata>>,
+}
+
+impl RecordedEvent {
+    /// The event without its envelope.
+    #[must_use]
+    pub fn fact(&self) -> Fact<'_> {
+        Fact::new(self.version, &self.name, self.schema, &self.payload)
+    }
 }
 
 /// Some events of one stream.
@@ -92,6 +105,6 @@ impl fmt::Debug for Tail {
 
 /// The time, in the microseconds that every store keeps.
 pub(crate) fn now() -> DateTime<Utc> {
-    let now = Utc::now();
-    DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).ok().and_then(DateTime::from_timestamp_micros).unwrap_or_default()
 }

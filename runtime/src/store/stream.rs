@@ -7,34 +7,37 @@ use crate::Aggregate;
 
 /// The name of a stream: the category of the aggregate and its id, printed. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamId {
+pub struct StreamId(Arc<Parts>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     category: Name,
-    id: Arc<str>,
+    id: String,
 }
 
 impl StreamId {
     /// The stream of this category and id. Any text is an id, the empty one too.
     #[must_use]
     pub fn new(category: impl Into<Name>, id: impl AsRef<str>) -> Self {
-        Self { category: category.into(), id: id.as_ref().into() }
+        Self(Arc::new(Parts { category: category.into(), id: id.as_ref().to_owned() }))
     }
 
     /// The stream of this aggregate.
     #[must_use]
     pub fn of<A: Aggregate>(id: &A::Id) -> Self {
-        Self { category: Name::from_static(A::CATEGORY), id: id.to_string().into() }
+        Self(Arc::new(Parts { category: Name::from_static(A::CATEGORY), id: id.to_string() }))
     }
 
     /// The category.
     #[must_use]
-    pub const fn category(&self) -> &Name {
-        &self.category
+    pub fn category(&self) -> &Name {
+        &self.0.category
     }
 
     /// The id, as printed.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.id
+        &self.0.id
     }
 
     /// The id of the aggregate, parsed from what was printed.
@@ -42,7 +45,7 @@ impl StreamId {
     /// # Errors
     /// The text is not an id of this aggregate.
     pub fn parse_id<A: Aggregate>(&self) -> Result<A::Id, InvalidStreamId> {
-        self.id.parse().map_err(|_| InvalidStreamId {
+        self.id().parse().map_err(|_| InvalidStreamId {
             stream: self.clone(),
             expected: std::any::type_name::<A::Id>(),
         })
@@ -51,13 +54,13 @@ impl StreamId {
 
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.category, self.id)
+        write!(f, "{}/{}", self.category(), self.id())
     }
 }
 
 impl fmt::Debug for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}/{:?}", self.category, self.id)
+        write!(f, "{:?}/{:?}", self.category(), self.id())
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod derived;
 pub mod hand;
+pub mod sqlite_by_hand;
 
 use serde::{Deserialize, Serialize};
 
