@@ -4,10 +4,10 @@ use std::{fmt, future::IntoFuture, sync::Arc};
 
 use super::{Conflict, ExecuteError, LoadError, Recorded, Repository, load};
 use crate::{
-    Aggregate, Context, Event, Metadata, Version,
+    Aggregate, Context, Decision, Event, Metadata, Version,
     store::{
-        Append, AppendError, BoxFuture, Commit, CommitId, Committed, Expected, Name, NewEvent, Payload, Position,
-        StreamId, record::now,
+        Append, AppendError, BoxFuture, Commit, CommitId, Committed, Expected, Name, NewEvent, Payload,
+        Position, StreamId, Tail, record::now,
     },
 };
 
@@ -67,7 +67,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let loaded = load::latest::<A>(&*repository.store, stream.clone(), id).await?;
+            let loaded = load::latest::<A>(&*repository.store, &stream, id).await?;
             let version = loaded.fold.version();
             if let Some(expected) = expected
                 && expected != version
@@ -79,23 +79,18 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             if decision.is_empty() {
                 return Ok(Receipt { version, position: loaded.position, events: Vec::new() });
             }
-            let commit = Commit::new(vec![Append {
-                stream: loaded.stream,
-                expected: Expected::Exact(version),
+            let attempt = Attempt::<A> {
+                repository,
+                stream: &stream,
+                id: CommitId::new(),
+                version,
                 tail: loaded.tail,
-                events: encode::<A>(decision.as_slice(), recorded_metadata.as_ref())?,
-            }]);
-            let commit_id = commit.id;
-            let actual = match record(repository, commit).await {
-                Ok(committed) => {
-                    let events = decision.into_vec();
-                    return Ok(receipt(stream, commit_id, committed, events, recorded_metadata));
-                }
-                Err(AppendError::Conflict { actual, .. }) => actual,
-                Err(AppendError::Failed(cause)) => return Err(ExecuteError::Store { stream, cause }),
-                Err(AppendError::Unknown { commit, cause }) => {
-                    return Err(ExecuteError::Unknown { stream, commit, cause });
-                }
+                decision,
+                metadata: recorded_metadata.as_ref(),
+            };
+            let actual = match attempt.record().await? {
+                Outcome::Recorded(committed) => return Ok(attempt.receipt(committed)),
+                Outcome::Conflict(actual) => actual,
             };
             if expected.is_some() || !repository.retry.goes_on_after(attempts) {
                 return Err(Box::pin(conflict(repository, id, version, actual)).await);
@@ -110,65 +105,87 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     }
 }
 
-/// Gives the commit to the store, again and under the same id as long as its outcome is unknown.
-async fn record<A: Aggregate>(repository: &Repository<A>, commit: Commit) -> Result<Committed, AppendError> {
-    let id = commit.id;
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        let cause = match repository.store.append(commit.clone()).await {
-            Err(AppendError::Unknown { cause, .. }) => cause,
-            // That this attempt has recorded nothing does not say what became of the one before.
-            Err(AppendError::Failed(cause)) if attempts > 1 => cause,
-            outcome => return outcome,
+/// A decision on its way into the store.
+struct Attempt<'a, A: Aggregate> {
+    repository: &'a Repository<A>,
+    stream: &'a StreamId,
+    id: CommitId,
+    /// The version that was decided on.
+    version: Version,
+    tail: Option<Tail>,
+    decision: Decision<A::Event>,
+    metadata: Option<&'a Arc<Metadata>>,
+}
+
+enum Outcome {
+    Recorded(Committed),
+    /// The stream is at this version.
+    Conflict(Version),
+}
+
+impl<A: Aggregate> Attempt<'_, A> {
+    /// Gives the commit to the store, again and under the same id as long as its outcome is unknown.
+    async fn record(&self) -> Result<Outcome, ExecuteError<A>> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let cause = match self.repository.store.append(self.commit()?).await {
+                Ok(committed) => return Ok(Outcome::Recorded(committed)),
+                Err(AppendError::Conflict { actual, .. }) => return Ok(Outcome::Conflict(actual)),
+                Err(AppendError::Failed(cause)) if attempts == 1 => {
+                    return Err(ExecuteError::Store { stream: self.stream.clone(), cause });
+                }
+                // That this attempt has recorded nothing does not say what became of the one before.
+                Err(AppendError::Failed(cause) | AppendError::Unknown { cause, .. }) => cause,
+            };
+            if attempts >= UNKNOWN_ATTEMPTS {
+                return Err(ExecuteError::Unknown { stream: self.stream.clone(), commit: self.id, cause });
+            }
+            self.repository.retry.pause_after(attempts.saturating_mul(4)).await;
+        }
+    }
+
+    /// The commit, the same each time. It is made anew for each attempt, because there is hardly ever a second one.
+    fn commit(&self) -> Result<Commit, ExecuteError<A>> {
+        let stored = |event: &A::Event| match event.encode() {
+            Ok(payload) => Ok(NewEvent {
+                name: Name::from_static(event.name()),
+                schema: event.schema(),
+                payload: Payload::json(payload),
+                metadata: self.metadata.cloned(),
+            }),
+            Err(cause) => Err(ExecuteError::Encode { event: event.name(), cause }),
         };
-        if attempts >= UNKNOWN_ATTEMPTS {
-            return Err(AppendError::Unknown { commit: id, cause });
-        }
-        repository.retry.pause_after(attempts.saturating_mul(4)).await;
+        let append = Append {
+            stream: self.stream.clone(),
+            expected: Expected::Exact(self.version),
+            tail: self.tail.clone(),
+            events: self.decision.as_slice().iter().map(stored).collect::<Result<_, _>>()?,
+        };
+        Ok(Commit::with_id(self.id, vec![append]))
     }
-}
 
-fn encode<A: Aggregate>(
-    events: &[A::Event],
-    metadata: Option<&Arc<Metadata>>,
-) -> Result<Vec<NewEvent>, ExecuteError<A>> {
-    let stored = |event: &A::Event| match event.encode() {
-        Ok(payload) => Ok(NewEvent {
-            name: Name::from_static(event.name()),
-            schema: event.schema(),
-            payload: Payload::json(payload),
-            metadata: metadata.cloned(),
-        }),
-        Err(cause) => Err(ExecuteError::Encode { event: event.name(), cause }),
-    };
-    events.iter().map(stored).collect()
-}
-
-fn receipt<E>(
-    stream: StreamId,
-    commit: CommitId,
-    committed: Committed,
-    events: Vec<E>,
-    metadata: Option<Arc<Metadata>>,
-) -> Receipt<E> {
-    let position = committed.position();
-    let mut version = Version::NONE;
-    let mut recorded = Vec::with_capacity(events.len());
-    if let Some(append) = committed.appends.into_iter().next() {
-        version = append.first.plus(events.len().saturating_sub(1) as u64);
-        for (index, (event, position)) in events.into_iter().zip(append.positions).enumerate() {
-            let envelope = (
-                commit.event(index),
-                stream.clone(),
-                append.first.plus(index as u64),
-                position,
-                append.at,
-            );
-            recorded.push(Recorded::new(event, envelope, metadata.clone()));
+    fn receipt(self, committed: Committed) -> Receipt<A::Event> {
+        let position = committed.position();
+        let events = self.decision.into_vec();
+        let mut receipt =
+            Receipt { version: self.version, position, events: Vec::with_capacity(events.len()) };
+        if let Some(append) = committed.appends.into_iter().next() {
+            for ((event, position), index) in events.into_iter().zip(append.positions).zip(0..) {
+                receipt.version = append.first.plus(index as u64);
+                receipt.events.push(Recorded {
+                    event,
+                    id: self.id.event(index),
+                    stream: self.stream.clone(),
+                    version: receipt.version,
+                    position,
+                    at: append.at,
+                    metadata: self.metadata.cloned(),
+                });
+            }
         }
+        receipt
     }
-    Receipt { version, position, events: recorded }
 }
 
 /// The conflict with what happened since the version that was expected.
@@ -194,7 +211,8 @@ async fn since<A: Aggregate>(
     id: &A::Id,
     version: Version,
 ) -> Result<Vec<Recorded<A::Event>>, LoadError> {
-    let mut history = super::History::new(Arc::clone(&repository.store), StreamId::of::<A>(id), version.next());
+    let mut history =
+        super::History::new(Arc::clone(&repository.store), StreamId::of::<A>(id), version.next());
     let mut events = Vec::new();
     while let Some(event) = history.next().await {
         events.push(event?);

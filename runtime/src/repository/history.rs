@@ -82,7 +82,9 @@ impl<E: Event> Stream for History<E> {
                     let (version, stream) = (*version, history.stream.clone());
                     let store = Arc::clone(&history.store);
                     history.next =
-                        Next::Reading(Box::pin(async move { store.read_stream(&stream, version, PAGE).await }));
+                        Next::Reading(Box::pin(
+                            async move { store.read_stream(&stream, version, PAGE).await },
+                        ));
                 }
                 Next::Reading(reading) => match ready!(reading.as_mut().poll(cx)) {
                     Ok(page) => {

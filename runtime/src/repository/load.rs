@@ -14,30 +14,29 @@ pub(super) struct Loaded<A: Aggregate> {
     pub(super) tail: Option<Tail>,
     /// The position of the last event.
     pub(super) position: Position,
-    pub(super) stream: StreamId,
 }
 
 /// The fold of the whole stream.
 pub(super) async fn latest<A: Aggregate>(
     store: &dyn Store,
-    stream: StreamId,
+    stream: &StreamId,
     id: &A::Id,
 ) -> Result<Loaded<A>, LoadError> {
     let mut fold = Fold::new(id.clone());
     let mut position = Position::START;
     loop {
         let facts = store
-            .read_facts(&stream, fold.version().next(), PAGE)
+            .read_facts(stream, fold.version().next(), PAGE)
             .await
             .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
         for fact in facts.iter() {
-            apply(&mut fold, &stream, fact)?;
+            apply(&mut fold, stream, fact)?;
         }
         if !facts.is_empty() {
             position = facts.position;
         }
         if facts.next.is_none() {
-            return Ok(Loaded { fold, tail: facts.tail, position, stream });
+            return Ok(Loaded { fold, tail: facts.tail, position });
         }
     }
 }
@@ -99,9 +98,7 @@ fn apply<A: Aggregate>(fold: &mut Fold<A>, stream: &StreamId, fact: Fact<'_>) ->
         return Err(LoadError::Gap { stream: stream.clone(), expected, found });
     }
     match recorded::decode(fact) {
-        Ok(event) => {
-            fold.apply(event).map_err(|cause| LoadError::Fold { stream: stream.clone(), cause })
-        }
+        Ok(event) => fold.apply(event).map_err(|cause| LoadError::Fold { stream: stream.clone(), cause }),
         Err(cause) => Err(LoadError::Decode { stream: stream.clone(), version: found, cause }),
     }
 }

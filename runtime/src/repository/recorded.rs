@@ -25,28 +25,15 @@ pub struct Recorded<E> {
     pub position: Position,
     /// When the store recorded it, in UTC with microseconds; never before the event that precedes it in the stream.
     pub at: DateTime<Utc>,
-    metadata: Option<Arc<Metadata>>,
+    pub(super) metadata: Option<Arc<Metadata>>,
 }
 
 impl<E> Recorded<E> {
-    pub(super) fn new(
-        event: E,
-        envelope: (EventId, StreamId, Version, Position, DateTime<Utc>),
-        metadata: Option<Arc<Metadata>>,
-    ) -> Self {
-        let (id, stream, version, position, at) = envelope;
-        Self { event, id, stream, version, position, at, metadata }
-    }
-
     /// Who, in answer to what, and other notes.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
-        static NOTHING: Metadata = Metadata {
-            actor: None,
-            correlation_id: None,
-            causation_id: None,
-            notes: BTreeMap::new(),
-        };
+        static NOTHING: Metadata =
+            Metadata { actor: None, correlation_id: None, causation_id: None, notes: BTreeMap::new() };
         self.metadata.as_deref().unwrap_or(&NOTHING)
     }
 
@@ -60,9 +47,7 @@ impl<E> Recorded<E> {
     ///
     /// # Errors
     /// The id that is stored is not one of the aggregate's.
-    pub fn aggregate_id<A: Aggregate<Event = E>>(
-        &self,
-    ) -> Result<A::Id, crate::store::InvalidStreamId> {
+    pub fn aggregate_id<A: Aggregate<Event = E>>(&self) -> Result<A::Id, crate::store::InvalidStreamId> {
         self.stream.parse_id::<A>()
     }
 }

@@ -45,7 +45,8 @@ impl Retry {
         match attempts.checked_sub(Self::EAGER) {
             None => tokio::task::yield_now().await,
             Some(round) => {
-                let longest = Duration::from_millis(1).saturating_mul(1 << round.min(10)).min(self.longest_pause);
+                let longest =
+                    Duration::from_millis(1).saturating_mul(1 << round.min(10)).min(self.longest_pause);
                 tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
             }
         }

@@ -40,7 +40,13 @@ impl Commit {
     /// A commit of these appends, with a new id and nothing else.
     #[must_use]
     pub fn new(appends: Vec<Append>) -> Self {
-        Self { id: CommitId::new(), appends, claims: Vec::new(), key: None, rows: Vec::new() }
+        Self::with_id(CommitId::new(), appends)
+    }
+
+    /// A commit of these appends under this id, and nothing else.
+    #[must_use]
+    pub const fn with_id(id: CommitId, appends: Vec<Append>) -> Self {
+        Self { id, appends, claims: Vec::new(), key: None, rows: Vec::new() }
     }
 
     /// For stores: whether the commit is one at all: it has events in each append, no stream twice, and not more than

@@ -96,7 +96,10 @@ impl StoreError {
     /// This store does not do that.
     #[must_use]
     pub fn unsupported(capability: Capability) -> Self {
-        Self::new(StoreErrorKind::Unsupported(capability), format!("this store does not support {capability}"))
+        Self::new(
+            StoreErrorKind::Unsupported(capability),
+            format!("this store does not support {capability}"),
+        )
     }
 
     /// The kind of error.

@@ -13,8 +13,9 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    Append, AppendError, Appended, BoxFuture, Capabilities, Commit, CommitId, Committed, Durability, Expected,
-    Facts, Filter, Page, Position, RecordedEvent, Store, StoreError, StreamId, StreamPage, record::now,
+    Append, AppendError, Appended, BoxFuture, Capabilities, Commit, CommitId, Committed, Durability,
+    Expected, Facts, Filter, Page, Position, RecordedEvent, Store, StoreError, StreamId, StreamPage,
+    record::now,
 };
 use crate::Version;
 
@@ -126,7 +127,12 @@ impl Log {
             };
             let first = stream.get(start).filter(|event| event.id == commit.id.event(index))?;
             let positions = stream.iter().skip(start).take(append.events.len()).map(|event| event.position);
-            appends.push(Appended { first: first.version, positions: positions.collect(), at: first.at, tail: None });
+            appends.push(Appended {
+                first: first.version,
+                positions: positions.collect(),
+                at: first.at,
+                tail: None,
+            });
             index += append.events.len();
         }
         Some(Committed { appends })

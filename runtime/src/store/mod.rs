@@ -18,11 +18,9 @@ use std::{fmt, future::Future, pin::Pin};
 
 pub use capability::{Capabilities, Capability, Durability};
 pub use commit::{Append, Appended, Commit, CommitId, Committed, Expected, NewEvent};
-pub use facts::{Fact, Facts};
 pub use error::{AppendError, StoreError, StoreErrorKind};
-pub use later::{
-    Checkpoint, ClaimChange, IdempotencyKey, Lease, RowChange, RowOp, RowValue, Snapshot,
-};
+pub use facts::{Fact, Facts};
+pub use later::{Checkpoint, ClaimChange, IdempotencyKey, Lease, RowChange, RowOp, RowValue, Snapshot};
 pub use memory::MemoryStore;
 pub use name::Name;
 pub use payload::Payload;

@@ -45,10 +45,9 @@ impl StreamId {
     /// # Errors
     /// The text is not an id of this aggregate.
     pub fn parse_id<A: Aggregate>(&self) -> Result<A::Id, InvalidStreamId> {
-        self.id().parse().map_err(|_| InvalidStreamId {
-            stream: self.clone(),
-            expected: std::any::type_name::<A::Id>(),
-        })
+        self.id()
+            .parse()
+            .map_err(|_| InvalidStreamId { stream: self.clone(), expected: std::any::type_name::<A::Id>() })
     }
 }
 

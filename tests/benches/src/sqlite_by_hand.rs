@@ -36,12 +36,20 @@ fn load(connection: &Connection, stream: &str) -> Result<(Option<Incident>, u64)
     Ok((state, version))
 }
 
-fn insert(connection: &Connection, stream: &str, version: u64, event: &Event, payload: &str) -> rusqlite::Result<()> {
+fn insert(
+    connection: &Connection,
+    stream: &str,
+    version: u64,
+    event: &Event,
+    payload: &str,
+) -> rusqlite::Result<()> {
     let at = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
     connection
-        .prepare_cached("INSERT INTO events (stream, version, name, payload, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .prepare_cached(
+            "INSERT INTO events (stream, version, name, payload, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
         .execute(params![stream, version as i64, event.name(), payload, at])
         .map(drop)
 }
@@ -100,7 +108,11 @@ impl Single {
     ///
     /// # Errors
     /// SQLite's and serde's.
-    pub fn seed(&self, streams: impl Iterator<Item = String>, history: &[(&str, String)]) -> Result<(), Error> {
+    pub fn seed(
+        &self,
+        streams: impl Iterator<Item = String>,
+        history: &[(&str, String)],
+    ) -> Result<(), Error> {
         let transaction = self.connection.unchecked_transaction()?;
         for stream in streams {
             for ((name, payload), version) in history.iter().zip(1..) {
@@ -176,7 +188,8 @@ impl Grouped {
                 self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
                 loaded
             };
-            let events = Incident::handle(state.as_ref(), command.clone()).map_err(|error| error.to_string())?;
+            let events =
+                Incident::handle(state.as_ref(), command.clone()).map_err(|error| error.to_string())?;
             let events = events
                 .into_iter()
                 .map(|event| event.encode().map(|payload| (event, payload)))

@@ -30,7 +30,10 @@ const SEED: usize = 10;
 fn main() -> Result<(), Error> {
     let wanted = std::env::args().nth(1);
     let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| name.starts_with(wanted.as_str()));
-    println!("{:<22} {:>12} {:>12} {:>7}   p50, p99 in µs: factum; by hand", "", "factum", "by hand", "ratio");
+    println!(
+        "{:<22} {:>12} {:>12} {:>7}   p50, p99 in µs: factum; by hand",
+        "", "factum", "by hand", "ratio"
+    );
     for clients in [1, 16, 64] {
         if is_wanted(&format!("sqlite-{clients}")) {
             sqlite(&format!("sqlite-{clients}"), clients, STREAMS)?;
@@ -94,13 +97,15 @@ where
     }
     let seconds = start.elapsed().as_secs_f64();
     latencies.sort_by(f64::total_cmp);
-    let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
+    let at =
+        |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
     let commands = latencies.len() as u64;
     Ok(Round { rate: commands as f64 / seconds, p50: at(0.5), p99: at(0.99), commands })
 }
 
 fn report(name: &str, ours: &[Round], hand: &[Round]) {
-    let middle = |rounds: &[Round], of: fn(&Round) -> f64| median(&mut rounds.iter().map(of).collect::<Vec<_>>());
+    let middle =
+        |rounds: &[Round], of: fn(&Round) -> f64| median(&mut rounds.iter().map(of).collect::<Vec<_>>());
     let (a, b) = (middle(ours, |round| round.rate), middle(hand, |round| round.rate));
     println!(
         "{name:<22} {a:>10.0}/s {b:>10.0}/s {:>7.2}   {:.0}, {:.0}; {:.0}, {:.0}",
@@ -192,7 +197,8 @@ fn sqlite(name: &str, clients: u64, streams: u64) -> Result<(), Error> {
         }))?);
     }
     report(name, &ours, &by_hand);
-    let total = |rounds: &[Round]| rounds.iter().map(|round| round.commands).sum::<u64>() + streams * SEED as u64;
+    let total =
+        |rounds: &[Round]| rounds.iter().map(|round| round.commands).sum::<u64>() + streams * SEED as u64;
     check(name, total(&ours), runtime.block_on(count(&*store))?)?;
     check(name, total(&by_hand), single.count()?)
 }
@@ -212,7 +218,8 @@ fn alone(single: &Single, streams: u64) -> Result<Round, Error> {
     }
     let seconds = start.elapsed().as_secs_f64();
     latencies.sort_by(f64::total_cmp);
-    let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
+    let at =
+        |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
     Ok(Round { rate: number as f64 / seconds, p50: at(0.5), p99: at(0.99), commands: number })
 }
 
@@ -259,7 +266,8 @@ impl Map {
             for (name, payload) in &stored {
                 hand::Incident::fold(&mut state, stream, hand::Event::decode(name, payload)?)?;
             }
-            let events = hand::Incident::handle(state.as_ref(), command.clone()).map_err(|error| error.to_string())?;
+            let events =
+                hand::Incident::handle(state.as_ref(), command.clone()).map_err(|error| error.to_string())?;
             let encoded = events
                 .iter()
                 .map(|event| event.encode().map(|payload| (event.name(), Arc::from(payload))))
@@ -293,7 +301,8 @@ fn memory(name: &str, clients: u64) -> Result<(), Error> {
         check(name, commands + STREAMS * SEED as u64, runtime.block_on(count(&*store))?)?;
 
         let map = Arc::new(Map::default());
-        let seeded: Vec<_> = history(SEED).into_iter().map(|(name, payload)| (name, Arc::from(payload))).collect();
+        let seeded: Vec<_> =
+            history(SEED).into_iter().map(|(name, payload)| (name, Arc::from(payload))).collect();
         for stream in 0..STREAMS {
             map.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stream, seeded.clone());
         }
@@ -309,4 +318,3 @@ fn memory(name: &str, clients: u64) -> Result<(), Error> {
     report(name, &ours, &by_hand);
     Ok(())
 }
-

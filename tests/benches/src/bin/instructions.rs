@@ -54,10 +54,14 @@ fn count(function: &str) -> Option<f64> {
 fn run(what: &str) {
     let stored = history(EVENTS);
     let ours = || -> Vec<_> {
-        stored.iter().filter_map(|(name, payload)| derived::IncidentEvent::decode(name, 1, payload).ok()).collect()
+        stored
+            .iter()
+            .filter_map(|(name, payload)| derived::IncidentEvent::decode(name, 1, payload).ok())
+            .collect()
     };
-    let by_hand =
-        || -> Vec<_> { stored.iter().filter_map(|(name, payload)| hand::Event::decode(name, payload).ok()).collect() };
+    let by_hand = || -> Vec<_> {
+        stored.iter().filter_map(|(name, payload)| hand::Event::decode(name, payload).ok()).collect()
+    };
     match what {
         "measured_factum_fold" => drop(black_box(measured_factum_fold(ours()))),
         "measured_hand_fold" => drop(black_box(measured_hand_fold(by_hand()))),
@@ -67,7 +71,11 @@ fn run(what: &str) {
         "measured_hand_encode" => drop(black_box(measured_hand_encode(&by_hand()))),
         "measured_factum_handle" => {
             let fold = measured_factum_fold(ours().into_iter().take(1).collect());
-            let ctx = Context::new("2026-01-01T00:00:00Z".parse().unwrap_or_default(), Version::FIRST, Metadata::new());
+            let ctx = Context::new(
+                "2026-01-01T00:00:00Z".parse().unwrap_or_default(),
+                Version::FIRST,
+                Metadata::new(),
+            );
             let commands = (0..EVENTS as u64).map(|number| match number % 3 {
                 0 => derived::IncidentCommand::ChangeText { text: format!("text {number}") },
                 1 => derived::IncidentCommand::Assign { to: number },
