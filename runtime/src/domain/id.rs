@@ -4,6 +4,8 @@ use std::{fmt::Display, str::FromStr};
 
 use uuid::Uuid;
 
+use super::Aggregate;
+
 /// Anything that can identify an aggregate: a type that can be cloned, printed, and parsed back from what it printed.
 ///
 /// Implemented for every such type; there is nothing to implement. What is printed becomes the id of the stream,
@@ -48,6 +50,14 @@ macro_rules! sample_integers {
 }
 
 sample_integers!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize);
+
+/// A copy of the id for the state.
+///
+/// In place of a plain `clone` in the generated code, which would report an id that cannot be cloned a second time.
+#[inline]
+pub fn clone_id<A: Aggregate>(id: &A::Id) -> A::Id {
+    id.clone()
+}
 
 /// A new id for `derive(Id)`: UUIDs of version 7 ascend with time.
 #[must_use]

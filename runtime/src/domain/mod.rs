@@ -23,4 +23,4 @@ pub use version::{InvalidVersion, Version};
 
 pub use aggregate::{Unset, VersionField};
 pub use decision::check_declared;
-pub use id::new_uuid;
+pub use id::{clone_id, new_uuid};

@@ -1,6 +1,6 @@
 //! The version of an aggregate: how many events its stream holds.
 
-use std::{fmt, num::ParseIntError, str::FromStr};
+use std::{cmp::Ordering, fmt, num::ParseIntError, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,12 @@ impl From<Version> for u64 {
 impl PartialEq<u64> for Version {
     fn eq(&self, events: &u64) -> bool {
         self.0 == *events
+    }
+}
+
+impl PartialOrd<u64> for Version {
+    fn partial_cmp(&self, events: &u64) -> Option<Ordering> {
+        self.0.partial_cmp(events)
     }
 }
 

@@ -1,0 +1,101 @@
+//! What a connection need not look up again: rows that never change, once they are committed.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Error, OptionalExtension};
+
+use crate::store::{Name, StreamId};
+
+/// How many streams are remembered. When there are more, memory begins anew.
+const STREAMS: usize = 4096;
+
+/// How many names of events are remembered. When there are more, memory begins anew.
+const NAMES: usize = 256;
+
+/// Categories, streams and names that were met.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    keys: HashMap<Name, i64>,
+    categories: HashMap<i64, Name>,
+    streams: HashMap<i64, StreamId>,
+    pub(super) names: Names,
+}
+
+impl Known {
+    /// The key of a category; `None` if there is none of this name yet.
+    pub(super) fn category_key(
+        &mut self,
+        connection: &Connection,
+        name: &Name,
+    ) -> Result<Option<i64>, Error> {
+        if let Some(key) = self.keys.get(name) {
+            return Ok(Some(*key));
+        }
+        let mut select = connection.prepare_cached("SELECT key FROM categories WHERE name = ?1")?;
+        let key = select.query_row([name.as_str()], |row| row.get(0)).optional()?;
+        if let Some(key) = key {
+            self.add_category(name.clone(), key);
+        }
+        Ok(key)
+    }
+
+    /// Remembers a category that was just made.
+    pub(super) fn add_category(&mut self, name: Name, key: i64) {
+        self.categories.insert(key, name.clone());
+        self.keys.insert(name, key);
+    }
+
+    /// The stream with this key; `None` if there is none, which is damage.
+    pub(super) fn stream(&mut self, connection: &Connection, key: i64) -> Result<Option<StreamId>, Error> {
+        if let Some(stream) = self.streams.get(&key) {
+            return Ok(Some(stream.clone()));
+        }
+        let mut select = connection.prepare_cached("SELECT category, id FROM streams WHERE key = ?1")?;
+        let mut rows = select.query([key])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let Some(category) = self.category(connection, row.get(0)?)? else { return Ok(None) };
+        let stream = StreamId::new(category, row.get_ref(1)?.as_str()?);
+        if self.streams.len() >= STREAMS {
+            self.streams.clear();
+        }
+        self.streams.insert(key, stream.clone());
+        Ok(Some(stream))
+    }
+
+    fn category(&mut self, connection: &Connection, key: i64) -> Result<Option<Name>, Error> {
+        if let Some(name) = self.categories.get(&key) {
+            return Ok(Some(name.clone()));
+        }
+        let mut select = connection.prepare_cached("SELECT name FROM categories WHERE key = ?1")?;
+        let name: Option<String> = select.query_row([key], |row| row.get(0)).optional()?;
+        let name = name.map(Name::from);
+        if let Some(name) = &name {
+            self.add_category(name.clone(), key);
+        }
+        Ok(name)
+    }
+
+    /// After a transaction was rolled back: the keys of what it made will be given to others.
+    pub(super) fn forget(&mut self) {
+        *self = Self { names: std::mem::take(&mut self.names), ..Self::default() };
+    }
+}
+
+/// Names that were read before, so that the next event of this name costs no allocation.
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<Name>);
+
+impl Names {
+    /// The name with this text.
+    pub(super) fn get(&mut self, text: &str) -> Name {
+        if let Some(name) = self.0.iter().find(|name| name.as_str() == text) {
+            return name.clone();
+        }
+        if self.0.len() >= NAMES {
+            self.0.clear();
+        }
+        let name = Name::from(text);
+        self.0.push(name.clone());
+        name
+    }
+}

@@ -1,0 +1,182 @@
+//! From rows to events.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::DateTime;
+use rusqlite::{Row, types::ValueRef};
+use uuid::Uuid;
+
+use super::known::Names;
+use crate::{
+    Metadata, Version,
+    store::{EventId, Facts, Payload, Position, RecordedEvent, StoreError, StreamId},
+};
+
+/// The columns that everything here reads, in this order. What only whole events need comes behind `format`.
+macro_rules! columns {
+    () => {
+        "position, name, schema, payload, format, at, id, actor, correlation_id, causation_id, notes, version, stream"
+    };
+}
+pub(super) use columns;
+
+const POSITION: usize = 0;
+const NAME: usize = 1;
+const SCHEMA: usize = 2;
+const PAYLOAD: usize = 3;
+const FORMAT: usize = 4;
+const AT: usize = 5;
+const ID: usize = 6;
+const ACTOR: usize = 7;
+const CORRELATION_ID: usize = 8;
+const CAUSATION_ID: usize = 9;
+const NOTES: usize = 10;
+const VERSION: usize = 11;
+const STREAM: usize = 12;
+
+/// A column that cannot be what was written to it.
+pub(super) struct Undecodable(usize);
+
+impl Undecodable {
+    /// Says which event it is, as far as the row tells.
+    pub(super) fn of(self, row: &Row<'_>, stream: &str) -> StoreError {
+        let position =
+            integer(row, POSITION).map_or_else(|_| "?".to_owned(), |position| position.to_string());
+        let column = row.as_ref().column_name(self.0).unwrap_or("?");
+        StoreError::corrupt(format!(
+            "the event at position {position}, {stream}, is damaged: its `{column}` cannot be what was written"
+        ))
+    }
+}
+
+/// The event in a row.
+pub(super) fn event(
+    row: &Row<'_>,
+    stream: &StreamId,
+    version: Version,
+    names: &mut Names,
+) -> Result<RecordedEvent, Undecodable> {
+    Ok(RecordedEvent {
+        id: EventId(id(row)?),
+        stream: stream.clone(),
+        version,
+        position: position(row)?,
+        name: names.get(text(row, NAME)?),
+        schema: schema(row)?,
+        payload: payload(row, names)?,
+        at: DateTime::from_timestamp_micros(integer(row, AT)?).ok_or(Undecodable(AT))?,
+        metadata: metadata(row)?,
+    })
+}
+
+/// Adds what a fold needs of the event in a row; `false` if the payload is not JSON, and so not among the columns.
+pub(super) fn push_fact(
+    facts: &mut Facts,
+    row: &Row<'_>,
+    version: Version,
+    names: &mut Names,
+) -> Result<bool, Undecodable> {
+    match value(row, PAYLOAD)? {
+        ValueRef::Text(payload) => {
+            let name = names.get(text(row, NAME)?);
+            facts.push_json(version, name, schema(row)?, utf8(payload, PAYLOAD)?);
+            Ok(true)
+        }
+        ValueRef::Blob(_) => Ok(false),
+        _ => Err(Undecodable(PAYLOAD)),
+    }
+}
+
+/// The position of the event in a row.
+pub(super) fn position(row: &Row<'_>) -> Result<Position, Undecodable> {
+    count(row, POSITION).map(|number| Position::new(number.into()))
+}
+
+/// The version of the event in a row.
+pub(super) fn version(row: &Row<'_>) -> Result<Version, Undecodable> {
+    count(row, VERSION).map(Version::new)
+}
+
+/// The key of the stream that the event in a row belongs to.
+pub(super) fn stream(row: &Row<'_>) -> Result<i64, Undecodable> {
+    integer(row, STREAM)
+}
+
+/// JSON is text. Bytes are of another format, which is looked at only then.
+fn payload(row: &Row<'_>, names: &mut Names) -> Result<Payload, Undecodable> {
+    match value(row, PAYLOAD)? {
+        ValueRef::Text(json) => Ok(Payload::json(utf8(json, PAYLOAD)?)),
+        ValueRef::Blob(bytes) => {
+            Ok(Payload::Other { format: names.get(text(row, FORMAT)?), bytes: bytes.into() })
+        }
+        _ => Err(Undecodable(PAYLOAD)),
+    }
+}
+
+fn schema(row: &Row<'_>) -> Result<u32, Undecodable> {
+    u32::try_from(integer(row, SCHEMA)?).map_err(|_| Undecodable(SCHEMA))
+}
+
+fn id(row: &Row<'_>) -> Result<Uuid, Undecodable> {
+    match value(row, ID)? {
+        ValueRef::Blob(bytes) => Uuid::from_slice(bytes).map_err(|_| Undecodable(ID)),
+        _ => Err(Undecodable(ID)),
+    }
+}
+
+fn metadata(row: &Row<'_>) -> Result<Option<Arc<Metadata>>, Undecodable> {
+    let actor = optional_text(row, ACTOR)?;
+    let correlation_id = optional_text(row, CORRELATION_ID)?;
+    let causation_id = optional_text(row, CAUSATION_ID)?;
+    let notes = optional_text(row, NOTES)?;
+    if let (None, None, None, None) = (actor, correlation_id, causation_id, notes) {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Metadata {
+        actor: actor.map(str::to_owned),
+        correlation_id: correlation_id.map(str::to_owned),
+        causation_id: causation_id.map(str::to_owned),
+        notes: match notes {
+            Some(notes) => serde_json::from_str(notes).map_err(|_| Undecodable(NOTES))?,
+            None => BTreeMap::new(),
+        },
+    })))
+}
+
+fn value<'a>(row: &'a Row<'_>, column: usize) -> Result<ValueRef<'a>, Undecodable> {
+    row.get_ref(column).map_err(|_| Undecodable(column))
+}
+
+fn integer(row: &Row<'_>, column: usize) -> Result<i64, Undecodable> {
+    match value(row, column)? {
+        ValueRef::Integer(integer) => Ok(integer),
+        _ => Err(Undecodable(column)),
+    }
+}
+
+/// A number from 1 on.
+fn count(row: &Row<'_>, column: usize) -> Result<u64, Undecodable> {
+    match u64::try_from(integer(row, column)?) {
+        Ok(0) | Err(_) => Err(Undecodable(column)),
+        Ok(count) => Ok(count),
+    }
+}
+
+fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Undecodable> {
+    match value(row, column)? {
+        ValueRef::Text(text) => utf8(text, column),
+        _ => Err(Undecodable(column)),
+    }
+}
+
+fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, Undecodable> {
+    match value(row, column)? {
+        ValueRef::Null => Ok(None),
+        ValueRef::Text(text) => utf8(text, column).map(Some),
+        _ => Err(Undecodable(column)),
+    }
+}
+
+fn utf8(text: &[u8], column: usize) -> Result<&str, Undecodable> {
+    std::str::from_utf8(text).map_err(|_| Undecodable(column))
+}

@@ -1,0 +1,146 @@
+//! The tables, and whose file it is.
+
+use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
+
+use super::error::failed;
+use crate::store::{StoreError, StoreErrorKind};
+
+/// What SQLite keeps in the header of a file to tell whose it is: `fctm`.
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"fctm");
+
+/// The version of the tables below.
+const VERSION: i32 = 1;
+
+/// Every text and number is there as itself, for any tool that reads SQLite.
+///
+/// - Nothing is ever updated or deleted, so keys, once committed, stand for ever. An append writes one row of `events`
+///   and its two index entries; no counter is kept anywhere, because each page that is touched is written to the log.
+/// - `position` is one more than the last one, inside of the transaction that writes it. SQLite has one writer at a
+///   time, so the order of positions is the order of commits, and no gap fills late.
+/// - `payload` is text where `format` is NULL (JSON), else a blob. The columns that a load reads come first, because
+///   SQLite finds a column by counting; what an append reads comes before the payload, which may be long.
+/// - The index on `category` ends, like every index, with the position.
+/// - `commits` holds the ids of commits that expected no version. Others are recognised by their events.
+const TABLES: &str = "
+CREATE TABLE categories (
+    key  INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE streams (
+    key      INTEGER PRIMARY KEY,
+    category INTEGER NOT NULL REFERENCES categories,
+    id       TEXT NOT NULL,
+    UNIQUE (category, id)
+) STRICT;
+
+CREATE TABLE events (
+    position       INTEGER PRIMARY KEY,
+    stream         INTEGER NOT NULL REFERENCES streams,
+    version        INTEGER NOT NULL,
+    at             INTEGER NOT NULL, -- microseconds since 1970
+    name           TEXT NOT NULL,
+    schema         INTEGER NOT NULL,
+    payload        ANY NOT NULL,
+    format         TEXT,
+    id             BLOB NOT NULL,    -- a UUID
+    category       INTEGER NOT NULL REFERENCES categories,
+    actor          TEXT,
+    correlation_id TEXT,
+    causation_id   TEXT,
+    notes          TEXT,             -- a JSON object
+    UNIQUE (stream, version)
+) STRICT;
+
+CREATE INDEX events_by_category ON events (category);
+
+CREATE TABLE commits (
+    id       BLOB PRIMARY KEY,
+    position INTEGER NOT NULL        -- of its first event
+) STRICT, WITHOUT ROWID;
+
+-- For people.
+CREATE VIEW log AS
+SELECT position, categories.name AS category, streams.id AS id, version, events.name AS event, schema,
+       strftime('%Y-%m-%d %H:%M:%f', at / 1e6, 'unixepoch') AS at, actor, correlation_id, causation_id, notes, payload
+FROM events
+LEFT JOIN streams ON streams.key = events.stream
+LEFT JOIN categories ON categories.key = events.category;
+";
+
+/// Whose a database is, as far as its header and its tables tell.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Nobody's: it is empty.
+    Nobody,
+    /// Ours, in the version that this code reads and writes.
+    Us,
+    /// Ours, in this other version.
+    UsOfVersion(i32),
+    /// Somebody else's. The text says by what that is known.
+    SomebodyElse(String),
+}
+
+impl Owner {
+    /// Looks at the database. In a transaction, because another process may be making its tables meanwhile.
+    pub(super) fn of(database: &Transaction<'_>) -> Result<Self, Error> {
+        let id: i32 = database.query_row("PRAGMA application_id", (), |row| row.get(0))?;
+        let version: i32 = database.query_row("PRAGMA user_version", (), |row| row.get(0))?;
+        if id == APPLICATION_ID {
+            return Ok(if version == VERSION { Self::Us } else { Self::UsOfVersion(version) });
+        }
+        if id != 0 {
+            return Ok(Self::SomebodyElse(format!(
+                "a SQLite database of another application (its id is {id:#x})"
+            )));
+        }
+        let tables: bool =
+            database.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", (), |row| row.get(0))?;
+        Ok(match (tables, version) {
+            (false, 0) => Self::Nobody,
+            (true, _) => Self::SomebodyElse("a SQLite database with other tables".to_owned()),
+            (false, _) => {
+                Self::SomebodyElse(format!("a SQLite database of another kind (its version is {version})"))
+            }
+        })
+    }
+
+    /// Refuses what cannot be used: a database of somebody else, or of another version.
+    pub(super) fn refuse_others(&self, file: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Nobody | Self::Us => Ok(()),
+            Self::UsOfVersion(newer) if *newer > VERSION => Err(StoreError::new(
+                StoreErrorKind::Foreign,
+                format!(
+                    "{file} was written by a newer version of factum (its tables have version {newer}, this program knows \
+                     {VERSION}): use that one"
+                ),
+            )),
+            Self::UsOfVersion(version) => Err(StoreError::corrupt(format!(
+                "{file} says that its tables have version {version}, which never existed"
+            ))),
+            Self::SomebodyElse(what) => Err(StoreError::new(
+                StoreErrorKind::Foreign,
+                format!("{file} is not a store of factum but {what}: name another file"),
+            )),
+        }
+    }
+}
+
+/// Makes the tables, unless another process has just done so.
+///
+/// In one transaction, so that nobody ever sees half of them, and before the database is switched to WAL, so that the
+/// header of the file itself says whose it is from its first byte on.
+pub(super) fn create(connection: &Connection, file: &str) -> Result<(), StoreError> {
+    let failed_making = |error| failed("making the tables", error);
+    let making =
+        Transaction::new_unchecked(connection, TransactionBehavior::Exclusive).map_err(failed_making)?;
+    let owner = Owner::of(&making).map_err(failed_making)?;
+    if owner != Owner::Nobody {
+        return owner.refuse_others(file);
+    }
+    making.execute_batch(TABLES).map_err(failed_making)?;
+    making.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed_making)?;
+    making.pragma_update(None, "user_version", VERSION).map_err(failed_making)?;
+    making.commit().map_err(failed_making)
+}

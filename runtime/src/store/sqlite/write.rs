@@ -1,0 +1,180 @@
+//! The writer: commits in transactions.
+
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Error, ErrorCode};
+
+use super::{
+    connection::Session,
+    error::{failed, failed_together, is_busy},
+    record::record,
+};
+use crate::store::{AppendError, Commit, Committed, StoreError};
+
+/// What is answered to a commit.
+pub(super) type Answer = Result<Committed, AppendError>;
+
+/// The pauses between looks at a database in which another process writes.
+const FIRST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The connection that writes. There is one in a store; other processes have theirs.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) session: Session,
+    /// How long to wait for other processes.
+    patience: Duration,
+}
+
+impl Writer {
+    pub(super) fn new(session: Session, patience: Duration) -> Self {
+        Self { session, patience }
+    }
+
+    /// Carries the commit out, unless another process is writing: then `None`, without waiting.
+    pub(super) fn try_write(&mut self, commit: &Commit) -> Option<Answer> {
+        match self.begin() {
+            Ok(()) => Some(self.finish(commit)),
+            Err(error) if is_busy(&error) => None,
+            Err(error) => Some(Err(failed("beginning a transaction", error).into())),
+        }
+    }
+
+    /// Carries the commits out: in one transaction if that works, else each in its own, so that nobody fails because of
+    /// another one. Waits for other processes.
+    pub(super) fn write(&mut self, commits: &[Commit]) -> Vec<Answer> {
+        let deadline = Instant::now().checked_add(self.patience);
+        if let Err(error) = self.begin_before(deadline) {
+            let error = Arc::new(error);
+            return commits.iter().map(|_| Err(never_begun(&error).into())).collect();
+        }
+        if let [commit] = commits {
+            return vec![self.finish(commit)];
+        }
+        let answers = self.finish_together(commits);
+        let mut alone = |commit| match self.begin_before(deadline) {
+            Ok(()) => self.finish(commit),
+            Err(error) => Err(never_begun(&Arc::new(error)).into()),
+        };
+        commits.iter().zip(answers).map(|(commit, answer)| answer.unwrap_or_else(|| alone(commit))).collect()
+    }
+
+    /// Ends a transaction that holds this commit alone.
+    fn finish(&mut self, commit: &Commit) -> Answer {
+        let Judged { answer, wrote } = self.judge(commit);
+        if answer.is_err() || !wrote {
+            self.roll_back();
+            return answer;
+        }
+        match self.commit() {
+            Ok(()) => answer,
+            Err(error) => {
+                self.roll_back();
+                Err(not_committed(commit, &Arc::new(error)))
+            }
+        }
+    }
+
+    /// Ends a transaction that holds these commits. `None` for those that have to be tried on their own: nothing of
+    /// them was recorded.
+    fn finish_together(&mut self, commits: &[Commit]) -> Vec<Option<Answer>> {
+        let mut judged = Vec::with_capacity(commits.len());
+        for commit in commits {
+            let Judged { answer, wrote } = self.judge(commit);
+            let broken = self.session.connection.is_autocommit() || (answer.is_err() && wrote);
+            if broken {
+                self.roll_back();
+                return commits.iter().map(|_| None).collect();
+            }
+            judged.push(Judged { answer, wrote });
+        }
+        match self.commit() {
+            Ok(()) => judged.into_iter().map(|Judged { answer, .. }| Some(answer)).collect(),
+            Err(error) => {
+                self.roll_back();
+                let error = Arc::new(error);
+                // A conflict or a repetition may have been one with what is not recorded now.
+                let answer = |(commit, judged): (&Commit, Judged)| {
+                    (judged.wrote && !is_definite(&error)).then(|| Err(not_committed(commit, &error)))
+                };
+                commits.iter().zip(judged).map(answer).collect()
+            }
+        }
+    }
+
+    /// Carries one commit out inside of a transaction.
+    fn judge(&mut self, commit: &Commit) -> Judged {
+        let before = self.session.connection.total_changes();
+        let answer = record(&mut self.session, commit);
+        Judged { answer, wrote: self.session.connection.total_changes() != before }
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        if !self.session.connection.is_autocommit() {
+            // The last transaction was left open: by an error when it was rolled back, or by a panic.
+            self.session.known.forget();
+            self.session.execute("ROLLBACK")?;
+        }
+        self.session.execute("BEGIN IMMEDIATE")
+    }
+
+    /// Begins a transaction as soon as no other process is writing.
+    fn begin_before(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.begin() {
+                Err(error)
+                    if is_busy(&error) && deadline.is_none_or(|deadline| Instant::now() < deadline) =>
+                {
+                    thread::sleep(pause);
+                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        self.session.execute("COMMIT")
+    }
+
+    fn roll_back(&mut self) {
+        self.session.known.forget();
+        if !self.session.connection.is_autocommit() {
+            // If this fails, the transaction stays open and the next one begins by rolling it back.
+            let _ = self.session.execute("ROLLBACK");
+        }
+    }
+}
+
+/// What a commit came to, inside of a transaction that is not committed yet.
+struct Judged {
+    answer: Answer,
+    wrote: bool,
+}
+
+fn never_begun(error: &Arc<Error>) -> StoreError {
+    failed_together("beginning a transaction", error)
+}
+
+fn not_committed(commit: &Commit, error: &Arc<Error>) -> AppendError {
+    let cause = failed_together("committing a transaction", error);
+    if is_definite(error) {
+        AppendError::Failed(cause)
+    } else {
+        AppendError::Unknown { commit: commit.id, cause }
+    }
+}
+
+/// Whether a COMMIT that failed like this has recorded nothing, and never will have.
+///
+/// When the disk is full, the log could not be written to its end, and the mark that makes a transaction valid is what
+/// is written last. After any other failure the mark may be on the disk although SQLite takes the transaction for
+/// rolled back: a sync failed, say. If the machine died now, the next one to open the file would find it committed.
+fn is_definite(error: &Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
+}
