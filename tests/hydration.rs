@@ -121,7 +121,7 @@ fn decoding_gives_an_event_or_an_error() {
                     Ok(()) => folded += 1,
                     Err(_) => refused += 1,
                 }
-                if fold.ended() || fold.version() > 40.into() {
+                if fold.ended() || fold.version() > 40 {
                     fold = Fold::new("sheep".to_owned());
                 }
             }

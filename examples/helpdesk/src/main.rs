@@ -1,0 +1,59 @@
+//! `helpdesk`: incidents on the command line.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `args` | what can be typed |
+//! | `desk` | the incidents in their store: open, find one, read all |
+//! | `write` | one command to one incident |
+//! | `read` | list, show, history |
+//! | `import`, `generate` | many commands from a file, and how to make such a file |
+//! | `tour` | a story that shows all of it |
+//! | `words`, `screen`, `time`, `error` | how things are said |
+
+mod args;
+mod desk;
+mod error;
+mod generate;
+mod import;
+mod read;
+mod screen;
+mod time;
+mod tour;
+mod words;
+mod write;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{
+    args::{Args, Command},
+    desk::Desk,
+    error::Result,
+    screen::Screen,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut screen = Screen::stdout();
+    let done = run(Args::parse(), &mut screen).await;
+    let shown = screen.flush();
+    match done.and_then(|()| Ok(shown?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error::report(&*error),
+    }
+}
+
+async fn run(args: Args, screen: &mut Screen) -> Result<()> {
+    if let Command::Generate { commands, file } = args.command {
+        return generate::run(commands, file.as_deref());
+    }
+    let desk = Desk::open(&args.store).await?;
+    match args.command {
+        Command::Write(command) => write::run(&desk, command, args.by, screen).await,
+        Command::Read(query) => read::run(&desk, query, screen).await,
+        Command::Import { file } => import::run(&desk, &file, args.by, screen).await,
+        Command::Tour => tour::run(&desk, screen).await,
+        Command::Generate { .. } => Ok(()),
+    }
+}
