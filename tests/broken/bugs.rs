@@ -23,6 +23,7 @@ pub(crate) enum Bug {
     FailsWhoeverComesAfterAConflict,
     AnswersWithoutWriting,
     BeginsBeforeItIsAwaited,
+    WritesStreamsBackwards,
     // Answers.
     SortsItsAnswers,
     AnswersWithEarlierPositions,

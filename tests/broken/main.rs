@@ -74,6 +74,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
         &["append::what_was_acknowledged_can_be_read", "race::writers_on_many_streams_lose_nothing"],
     ),
     (BeginsBeforeItIsAwaited, &["append::nothing_happens_before_it_is_awaited"]),
+    (WritesStreamsBackwards, &["several::the_positions_are_in_the_order_of_the_appends"]),
     (SortsItsAnswers, &["several::the_answers_are_in_the_order_of_the_appends"]),
     (
         AnswersWithEarlierPositions,

@@ -188,6 +188,12 @@ impl Broken {
                 }
                 self.store.append(commit).await
             }
+            Bug::WritesStreamsBackwards => {
+                let appends = commit.appends.into_iter().rev().collect();
+                let mut committed = self.store.append(Commit { appends, ..commit }).await?;
+                committed.appends.reverse();
+                Ok(committed)
+            }
             Bug::FailsWhoeverComesAfterAConflict if self.wrong().conflicts > 0 => {
                 self.wrong().conflicts = 0;
                 Err(StoreError::new(StoreErrorKind::Io, "another failed").into())

@@ -52,6 +52,7 @@ macro_rules! __contract_cases {
                 several {
                     each_stream_gets_its_events
                     the_answers_are_in_the_order_of_the_appends
+                    the_positions_are_in_the_order_of_the_appends
                     each_append_has_its_own_expectation
                     one_conflict_leaves_nothing_anywhere
                     the_conflict_names_its_stream

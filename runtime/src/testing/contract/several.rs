@@ -38,6 +38,17 @@ pub(super) async fn the_answers_are_in_the_order_of_the_appends(store: Subject) 
     }
 }
 
+pub(super) async fn the_positions_are_in_the_order_of_the_appends(store: Subject) {
+    // Neither the order of the names nor that of their first use.
+    let streams = [stream("m"), stream("z"), stream("a")];
+    write(&store, &streams[2], Expected::NoStream, 1).await;
+    let commit = Commit::new(streams.iter().map(|stream| append(stream, Expected::Any, 2)).collect());
+    store.append(commit).await.unwrap();
+    let read: Vec<_> = read_all(&store).await.into_iter().skip(1).map(|event| event.stream).collect();
+    let listed: Vec<_> = streams.iter().flat_map(|stream| [stream.clone(), stream.clone()]).collect();
+    assert_eq!(read, listed);
+}
+
 pub(super) async fn each_append_has_its_own_expectation(store: Subject) {
     let (old, new, any) = (stream("old"), stream("new"), stream("any"));
     write(&store, &old, Expected::NoStream, 2).await;
