@@ -10,7 +10,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use factum::{
@@ -251,9 +251,24 @@ fn sqlite_load() -> Result<(), Error> {
     Ok(())
 }
 
-/// By hand: a map behind a lock, of names and JSON.
+/// By hand: a map behind a lock, of names, JSON and times.
 #[derive(Default)]
-struct Map(Mutex<HashMap<u64, Vec<(&'static str, Arc<str>)>>>);
+struct Map(Mutex<HashMap<u64, Vec<Stored>>>);
+
+#[derive(Clone)]
+struct Stored {
+    name: &'static str,
+    payload: Arc<str>,
+    /// Kept as any store keeps it; nothing here reads it.
+    #[allow(dead_code, reason = "the work of keeping it counts")]
+    at: SystemTime,
+}
+
+impl Stored {
+    fn new(name: &'static str, payload: String) -> Self {
+        Self { name, payload: payload.into(), at: SystemTime::now() }
+    }
+}
 
 impl Map {
     fn execute(&self, stream: u64, command: hand::Command) -> Result<(), Error> {
@@ -263,14 +278,14 @@ impl Map {
                 map.get(&stream).cloned().unwrap_or_default()
             };
             let mut state = None;
-            for (name, payload) in &stored {
-                hand::Incident::fold(&mut state, stream, hand::Event::decode(name, payload)?)?;
+            for stored in &stored {
+                hand::Incident::fold(&mut state, stream, hand::Event::decode(stored.name, &stored.payload)?)?;
             }
             let events =
                 hand::Incident::handle(state.as_ref(), command.clone()).map_err(|error| error.to_string())?;
             let encoded = events
                 .iter()
-                .map(|event| event.encode().map(|payload| (event.name(), Arc::from(payload))))
+                .map(|event| event.encode().map(|payload| Stored::new(event.name(), payload)))
                 .collect::<Result<Vec<_>, _>>()?;
             let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let current = map.entry(stream).or_default();
@@ -302,7 +317,7 @@ fn memory(name: &str, clients: u64) -> Result<(), Error> {
 
         let map = Arc::new(Map::default());
         let seeded: Vec<_> =
-            history(SEED).into_iter().map(|(name, payload)| (name, Arc::from(payload))).collect();
+            history(SEED).into_iter().map(|(name, payload)| Stored::new(name, payload)).collect();
         for stream in 0..STREAMS {
             map.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stream, seeded.clone());
         }
