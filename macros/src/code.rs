@@ -5,6 +5,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::{Type, spanned::Spanned};
 
 /// One occurrence of `self`.
 pub(crate) enum SelfUse {
@@ -107,12 +108,25 @@ pub(crate) fn members_of(code: &impl ToTokens, name: &str) -> (bool, Vec<Ident>)
     (bare, members)
 }
 
+/// Every identifier in the tokens.
+pub(crate) fn names(code: &impl ToTokens) -> impl Iterator<Item = String> {
+    let mut names = Vec::new();
+    visit(code.to_token_stream(), &mut |_, tree, _| {
+        if let TokenTree::Ident(ident) = tree {
+            names.push(ident.to_string());
+        }
+    });
+    names.into_iter()
+}
+
 /// What makes no sense in a fold: `return`, `?` and `.await`, with their spans.
 pub(crate) fn jumps(code: &impl ToTokens) -> Vec<(Span, &'static str)> {
     let mut found = Vec::new();
     visit(code.to_token_stream(), &mut |before, tree, _| match tree {
         TokenTree::Ident(ident) if ident == "return" => found.push((ident.span(), "return")),
-        TokenTree::Ident(ident) if ident == "await" && is_member(before) => found.push((ident.span(), "await")),
+        TokenTree::Ident(ident) if ident == "await" && is_member(before) => {
+            found.push((ident.span(), "await"))
+        }
         TokenTree::Punct(punct) if punct.as_char() == '?' => found.push((punct.span(), "?")),
         _ => {}
     });
@@ -131,18 +145,27 @@ pub(crate) fn writes(code: &impl ToTokens) -> Vec<Ident> {
         }
         let borrowed = matches!(before, [.., TokenTree::Punct(and), TokenTree::Ident(word)]
             if and.as_char() == '&' && word == "mut");
-        let assigned = match after.get(2..).unwrap_or_default() {
-            [TokenTree::Punct(first), TokenTree::Punct(second), ..] if first.spacing() == Spacing::Joint => {
-                "+-*/%^&|".contains(first.as_char()) && second.as_char() == '='
-            }
-            [TokenTree::Punct(only), ..] => only.as_char() == '=' && only.spacing() == Spacing::Alone,
-            _ => false,
-        };
-        if borrowed || assigned {
+        if borrowed || assigns(after.get(2..).unwrap_or_default()) {
             found.push(name.clone());
         }
     });
     found
+}
+
+/// Whether these tokens begin with `=`, `+=` or another operator that assigns.
+fn assigns(tokens: &[TokenTree]) -> bool {
+    let mut operator = String::new();
+    for tree in tokens {
+        let TokenTree::Punct(punct) = tree else { break };
+        operator.push(punct.as_char());
+        if punct.spacing() == Spacing::Alone {
+            break;
+        }
+    }
+    // What follows may be an operator that stands close by: `x =-1`.
+    let plain = operator.starts_with('=') && !operator.starts_with("==") && !operator.starts_with("=>");
+    let compound = ["+=", "-=", "*=", "/=", "%=", "^=", "&=", "|=", "<<=", ">>="];
+    plain || compound.iter().any(|compound| operator.starts_with(compound))
 }
 
 /// The code with every `self` replaced by a variable of this name.
@@ -164,6 +187,13 @@ pub(crate) fn replace_fields(
         let (name, _) = member(after)?;
         Some((replacement(name)?, 2))
     })
+}
+
+/// A type in an invisible group, so that it cannot run into what follows: `A + ` and then `as Trait`.
+pub(crate) fn grouped(ty: &Type) -> TokenStream {
+    let mut group = Group::new(Delimiter::None, ty.to_token_stream());
+    group.set_span(ty.span());
+    TokenTree::Group(group).into()
 }
 
 /// A variable of ours, which no name of the user's can meet, pointing at a token of theirs.
@@ -232,15 +262,24 @@ fn is_member(before: &[TokenTree]) -> bool {
 /// a field in a struct expression.
 fn is_local(before: &[TokenTree], after: &[TokenTree]) -> bool {
     let colon = |tree: Option<&TokenTree>| matches!(tree, Some(TokenTree::Punct(p)) if p.as_char() == ':');
-    let named = colon(after.first()) && !matches!(before.last(), Some(TokenTree::Punct(p)) if p.as_char() == '|');
+    let named =
+        colon(after.first()) && !matches!(before.last(), Some(TokenTree::Punct(p)) if p.as_char() == '|');
     !is_member(before) && !named && !colon(before.last().filter(|_| colon(before.iter().rev().nth(1))))
 }
 
-/// Whether a format string captures the name: `"{name}"`, `"{name:?}"`.
+/// Whether a format string captures the name: `"{name}"`, `"{name:?}"`, `"{:name$}"`.
 fn captures(literal: &Literal, name: &str) -> bool {
+    let name = name.strip_prefix("r#").unwrap_or(name);
     let text = literal.to_string();
     text.contains('"')
-        && text.match_indices(&format!("{{{name}")).any(|(start, found)| {
-            text.get(start + found.len()..).is_some_and(|rest| rest.starts_with(['}', ':']))
+        && text.match_indices(name).any(|(start, _)| {
+            let before = text.get(..start).unwrap_or_default();
+            let after = text.get(start + name.len()..).unwrap_or_default();
+            // An even number of braces are braces to be printed.
+            let braces = before.len() - before.trim_end_matches('{').len();
+            let captured = braces % 2 == 1 && after.trim_start().starts_with(['}', ':']);
+            let measure =
+                after.starts_with('$') && before.ends_with([':', '.', '<', '^', '>', '+', '#', '0']);
+            captured || measure
         })
 }

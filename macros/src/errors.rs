@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
+use syn::Type;
 
 /// The mistakes found so far.
 #[derive(Default)]
@@ -28,6 +29,23 @@ impl Errors {
     /// The value, or nothing and the mistake is kept.
     pub(crate) fn ok<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
+    }
+
+    /// Stands in for a type that is not known because of a mistake that has been noted.
+    ///
+    /// It is an array whose length fails with the message of that mistake, which the compiler shows once however often
+    /// it comes. To the compiler such a type is wrong beyond discussion, so it complains of nothing that is done with
+    /// its values.
+    pub(crate) fn stand_in(&self) -> Type {
+        let last = self.0.last().and_then(|error| error.clone().into_iter().next());
+        let length = last.map_or_else(|| quote!(0), |error| error.to_compile_error());
+        Type::Verbatim(quote!([(); #length]))
+    }
+
+    /// A mistake because of which a type is not known, and what stands in for the type.
+    pub(crate) fn unknown_type(&mut self, error: syn::Error) -> Type {
+        self.push(error);
+        self.stand_in()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

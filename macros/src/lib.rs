@@ -6,20 +6,18 @@ mod debug;
 mod errors;
 mod id;
 mod suggest;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 
-/// Turns a struct into an event-sourced aggregate.
-///
-/// See the documentation of `factum::Aggregate` (the derive) for the language.
+#[doc = include_str!("../docs/aggregate.md")]
 #[proc_macro_derive(Aggregate, attributes(aggregate, events, commands, id, version, on, unique))]
 pub fn derive_aggregate(input: TokenStream) -> TokenStream {
     debug::guarded(input, aggregate::derive)
 }
 
-/// Turns a newtype into the id of an aggregate.
-///
-/// See the documentation of `factum::Id` (the derive).
+#[doc = include_str!("../docs/id.md")]
 #[proc_macro_derive(Id, attributes(id))]
 pub fn derive_id(input: TokenStream) -> TokenStream {
     debug::guarded(input, id::derive)

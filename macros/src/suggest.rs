@@ -21,5 +21,9 @@ pub(crate) fn instead<'a>(
         return format!("; did you mean `{name}`?");
     }
     let list: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    if list.is_empty() { format!("; there are no {what}") } else { format!("; the {what} are {}", list.join(", ")) }
+    if list.is_empty() {
+        format!("; there are no {what}")
+    } else {
+        format!("; the {what} are {}", list.join(", "))
+    }
 }

@@ -9,9 +9,9 @@ pub mod store;
 pub mod testing;
 
 pub use domain::{
-    Aggregate, AggregateId, Context, DecodeError, DecodeFailure, Decision, Event, Fold, FoldError, FoldErrorKind,
-    IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId, Version, Versioned,
-    model,
+    Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Event, Fold, FoldError,
+    FoldErrorKind, IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId,
+    Version, Versioned, model,
 };
 pub use factum_macros::{Aggregate, Id};
 pub use open::open;

@@ -27,9 +27,9 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         #[cfg(feature = "sqlite")]
         "sqlite" => Ok(Arc::new(crate::store::SqliteStore::open(rest.parse()?).await?)),
         #[cfg(not(feature = "sqlite"))]
-        "sqlite" => {
-            Err(StoreError::invalid("this program was built without SQLite: enable factum's feature `sqlite`"))
-        }
+        "sqlite" => Err(StoreError::invalid(
+            "this program was built without SQLite: enable factum's feature `sqlite`",
+        )),
         "postgres" | "postgresql" | "nats" => Err(StoreError::invalid(format!(
             "this version of factum has no store for `{scheme}:`; it has `memory:` and `sqlite:`"
         ))),

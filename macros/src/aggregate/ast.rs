@@ -1,24 +1,28 @@
 //! What the user wrote, parsed and not yet understood: names are names, and the tokens are kept to point at.
 
 use proc_macro2::Span;
-use syn::{Attribute, Expr, Ident, LitStr, Path, Token, Type, Visibility};
+use syn::{Attribute, Expr, Generics, Ident, LitStr, Path, Type, Visibility};
 
 /// The annotated struct.
 pub(super) struct Item {
     pub(super) vis: Visibility,
     pub(super) ident: Ident,
+    /// Without parameters; with some, that has been reported.
+    pub(super) generics: Generics,
     pub(super) docs: Vec<Attribute>,
     pub(super) options: Options,
     pub(super) fields: Vec<Field>,
     pub(super) events: Vec<Event>,
     pub(super) commands: Vec<Command>,
-    /// Something is missing or could not be read that other checks would complain of again.
     pub(super) broken: Broken,
+    /// A number that differs between the aggregates of a crate, and is the same each time.
+    pub(super) distinction: u64,
 }
 
 /// Which parts of the item could not be read, so that what follows from it is not reported as well.
 #[derive(Default)]
 pub(super) struct Broken {
+    pub(super) id: bool,
     pub(super) fields: bool,
     pub(super) events: bool,
     pub(super) commands: bool,
@@ -39,6 +43,13 @@ pub(super) struct Options {
 pub(super) struct Derive {
     pub(super) without: bool,
     pub(super) path: Path,
+}
+
+impl Derive {
+    /// The name of the derive, without the path before it.
+    pub(super) fn name(&self) -> String {
+        self.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
+    }
 }
 
 /// A field of the struct.
@@ -83,6 +94,8 @@ pub(super) struct Event {
     pub(super) retired: Option<Span>,
     pub(super) audit: Option<Span>,
     pub(super) payload: Vec<Payload>,
+    /// The types of a payload without names, which is a mistake.
+    pub(super) unnamed: Vec<Type>,
     /// Its payload could not be read whole.
     pub(super) broken: bool,
 }
@@ -109,6 +122,8 @@ pub(super) struct Command {
     pub(super) reads: Option<Vec<Ident>>,
     /// `None`: without braces, it takes the payload of its one event.
     pub(super) fields: Option<Vec<CommandField>>,
+    /// The types of fields without names, which is a mistake.
+    pub(super) unnamed: Vec<Type>,
     pub(super) events: Vec<Ident>,
     /// It could not be read whole.
     pub(super) broken: bool,
@@ -117,7 +132,6 @@ pub(super) struct Command {
 /// `#[require(condition, error)]`
 pub(super) struct Require {
     pub(super) condition: Expr,
-    pub(super) _comma: Token![,],
     pub(super) error: Expr,
 }
 

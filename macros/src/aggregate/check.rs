@@ -1,6 +1,6 @@
 //! The rules that span fields, events and commands, one function each.
 
-use syn::Ident;
+use syn::{Expr, Ident, Type};
 
 use super::model::{Before, Body, Change, Command, Event, How, Model, Payload, Role};
 use crate::{
@@ -30,7 +30,9 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
     for command in &model.commands {
         if !command.broken {
             command_has_what_its_event_needs(model, command, errors);
+            command_fields_are_used(model, command, errors);
         }
+        guards_have_an_error_type(model, command, errors);
         retired_events_are_not_recorded(model, command, errors);
         code_sees_what_there_is(model, command, errors);
         reads_name_fields(model, command, errors);
@@ -49,7 +51,11 @@ fn some_event_creates(model: &Model, errors: &mut Errors) {
 
 fn field_is_set(model: &Model, index: usize, errors: &mut Errors) {
     let Some(field) = model.fields.get(index) else { return };
-    let unknown = field.broken || model.broken.events || model.events.iter().any(|event| event.broken);
+    // Where no field is marked as the id, the one that no event sets probably is.
+    let unknown = field.broken
+        || model.broken.id
+        || model.broken.events
+        || model.events.iter().any(|event| event.broken);
     let set = model.events.iter().flat_map(|event| &event.changes).any(|change| change.field == index);
     if field.role == Role::State && !set && !unknown {
         let name = &field.ident;
@@ -72,6 +78,10 @@ fn event_is_recorded(model: &Model, index: usize, event: &Event, errors: &mut Er
 }
 
 fn payload_is_folded(model: &Model, event: &Event, payload: &Payload, errors: &mut Errors) {
+    // One whose type is not known has been reported already.
+    if matches!(payload.ty, Type::Verbatim(_)) {
+        return;
+    }
     let name = &payload.ident;
     let folded = event.changes.iter().find(|change| change.how.uses(name) != Use::Not);
     let unknown = model.broken.fields || model.fields.iter().any(|field| field.broken);
@@ -91,8 +101,14 @@ fn payload_is_folded(model: &Model, event: &Event, payload: &Payload, errors: &m
             errors.at(name, format!("`{name}` is never folded into the state: {fix}"));
         }
         (Some(change), Some(audit)) => {
-            let field = model.fields.get(change.field).map(|field| field.ident.to_string()).unwrap_or_default();
-            errors.span(audit, format!("`{name}` is folded into `{field}`, so it is not only for the record; remove `#[audit]`"));
+            let field =
+                model.fields.get(change.field).map(|field| field.ident.to_string()).unwrap_or_default();
+            errors.span(
+                audit,
+                format!(
+                    "`{name}` is folded into `{field}`, so it is not only for the record; remove `#[audit]`"
+                ),
+            );
         }
         _ => {}
     }
@@ -100,20 +116,32 @@ fn payload_is_folded(model: &Model, event: &Event, payload: &Payload, errors: &m
 
 fn fill_is_used(model: &Model, index: usize, event: &Event, payload: &Payload, errors: &mut Errors) {
     let Some(fill) = &payload.fill else { return };
+    // One that could not be read.
+    if matches!(fill, Expr::Verbatim(_)) {
+        return;
+    }
     if event.creates {
         for found in code::self_uses(fill) {
             errors.span(
                 span_of(&found),
-                format!("there is no state before `{}` creates it; use `id`, `ctx` and the fields of the command", event.ident),
+                format!(
+                    "there is no state before `{}` creates it; use `id`, `ctx` and the fields of the command",
+                    event.ident
+                ),
             );
         }
     }
     let unknown = model.broken.commands || model.commands.iter().any(|command| command.broken);
-    let used = model.recorders(index).any(|command| model.fills(command).any(|(other, _)| other.ident == payload.ident));
+    let used = model
+        .recorders(index)
+        .any(|command| model.fills(command).any(|(other, _)| other.ident == payload.ident));
     if !used && !unknown {
         errors.at(
             fill,
-            format!("nothing uses this value: every command that records `{}` gives `{}` itself; remove `= …`", event.ident, payload.ident),
+            format!(
+                "nothing uses this value: every command that records `{}` gives `{}` itself; remove `= …`",
+                event.ident, payload.ident
+            ),
         );
     }
 }
@@ -122,7 +150,10 @@ fn fill_is_used(model: &Model, index: usize, event: &Event, payload: &Payload, e
 fn fold_stays_inside(model: &Model, event: &Event, change: &Change, errors: &mut Errors) {
     let (Some(body), Some(field)) = (change.how.body(), model.fields.get(change.field)) else { return };
     for (span, word) in code::jumps(body) {
-        errors.span(span, format!("`{word}` makes no sense in a fold: what happened cannot fail and does not wait"));
+        errors.span(
+            span,
+            format!("`{word}` makes no sense in a fold: what happened cannot fail and does not wait"),
+        );
     }
     let own = &field.ident;
     let statement = matches!(change.how, How::Statement(_));
@@ -146,9 +177,15 @@ fn fold_stays_inside(model: &Model, event: &Event, change: &Change, errors: &mut
     }
     for name in code::writes(body) {
         if name != *own && model.field_index(&name).is_some() {
-            errors.at(&name, format!("this rule changes `{own}` only; put what happens to `{name}` on that field"));
+            errors.at(
+                &name,
+                format!("this rule changes `{own}` only; put what happens to `{name}` on that field"),
+            );
         } else if !statement {
-            errors.at(&name, format!("this is a value and changes nothing; a statement is written `{} => …`", event.ident));
+            errors.at(
+                &name,
+                format!("this is a value and changes nothing; a statement is written `{} => …`", event.ident),
+            );
         }
     }
 }
@@ -175,14 +212,19 @@ fn command_has_what_its_event_needs(model: &Model, command: &Command, errors: &m
     let events: Vec<_> = model.events_of(command).collect();
     let [event] = events.as_slice() else {
         if !events.is_empty() {
-            errors.at(name, format!("`{name}` names several events, so it must say which: add `#[decide(expr)]`"));
+            errors.at(
+                name,
+                format!("`{name}` names several events, so it must say which: add `#[decide(expr)]`"),
+            );
         }
         return;
     };
     let missing: Vec<_> = event
         .payload
         .iter()
-        .filter(|payload| payload.fill.is_none() && command.fields.iter().all(|field| field.ident != payload.ident))
+        .filter(|payload| {
+            payload.fill.is_none() && command.fields.iter().all(|field| field.ident != payload.ident)
+        })
         .map(|payload| format!("`{}`", payload.ident))
         .collect();
     if !missing.is_empty() {
@@ -197,11 +239,49 @@ fn command_has_what_its_event_needs(model: &Model, command: &Command, errors: &m
     }
 }
 
+/// What a command carries goes into its event or is looked at on the way; anything else would be lost without a word.
+fn command_fields_are_used(model: &Model, command: &Command, errors: &mut Errors) {
+    let guards = command.requires.iter().flat_map(|require| [&require.condition, &require.error]);
+    let decide = match &command.body {
+        Body::Decide { expr, .. } => Some(expr),
+        Body::Record => None,
+    };
+    let code: Vec<_> = guards.chain(decide).chain(model.fills(command).map(|(_, fill)| fill)).collect();
+    for field in &command.fields {
+        let name = &field.ident;
+        let recorded = || {
+            model.events_of(command).flat_map(|event| &event.payload).any(|payload| payload.ident == *name)
+        };
+        let looked_at = code.iter().any(|code| code::local_use(code, name) != Use::Not);
+        if looked_at || decide.is_none() && recorded() {
+            continue;
+        }
+        let at = if command.braces { name } else { &command.ident };
+        let fix = if decide.is_some() { "use it in `#[decide]`" } else { "add it to the event" };
+        errors.at(
+            at,
+            format!("nothing uses the field `{name}` of `{}`: {fix}, or leave it out", command.ident),
+        );
+    }
+}
+
+fn guards_have_an_error_type(model: &Model, command: &Command, errors: &mut Errors) {
+    if let (None, Some(require)) = (&model.error, command.requires.first()) {
+        errors.at(&require.error, "the aggregate declares no error type: add `#[aggregate(error = Type)]`");
+    }
+}
+
 fn retired_events_are_not_recorded(model: &Model, command: &Command, errors: &mut Errors) {
     for (index, span) in &command.events {
         let Some(event) = model.events.get(*index) else { continue };
         if event.retired {
-            errors.span(*span, format!("`{}` is retired, so no command records it; remove it here, or `#[retired]` there", event.ident));
+            errors.span(
+                *span,
+                format!(
+                    "`{}` is retired, so no command records it; remove it here, or `#[retired]` there",
+                    event.ident
+                ),
+            );
         }
     }
 }
@@ -218,10 +298,14 @@ fn code_sees_what_there_is(model: &Model, command: &Command, errors: &mut Errors
         _ if command.broken => return,
         Before::State => return,
         Before::Nothing => {
-            format!("there is no state before `{name}` creates it; use `id`, `ctx` and the fields of the command")
+            format!(
+                "there is no state before `{name}` creates it; use `id`, `ctx` and the fields of the command"
+            )
         }
         Before::Either => {
-            format!("`{name}` may be the first command, so there may be no `self`; use `state`, an `Option<&Self>`")
+            format!(
+                "`{name}` may be the first command, so there may be no `self`; use `state`, an `Option<&Self>`"
+            )
         }
     };
     for found in guards.chain(decide).flat_map(code::self_uses) {
@@ -235,7 +319,10 @@ fn reads_name_fields(model: &Model, command: &Command, errors: &mut Errors) {
         if let (Some(first), false) = (reads.first(), command.broken) {
             errors.at(
                 first,
-                format!("`{}` may be the first command, so there may be no fields to read; remove `#[reads]`", command.ident),
+                format!(
+                    "`{}` may be the first command, so there may be no fields to read; remove `#[reads]`",
+                    command.ident
+                ),
             );
         }
         return;
@@ -254,7 +341,10 @@ fn reads_name_fields(model: &Model, command: &Command, errors: &mut Errors) {
         seen.push(name);
     }
     for found in code::self_uses(expr) {
-        errors.span(span_of(&found), "with `#[reads]` there is no `self`; use the fields that it names, by reference");
+        errors.span(
+            span_of(&found),
+            "with `#[reads]` there is no `self`; use the fields that it names, by reference",
+        );
     }
 }
 

@@ -7,6 +7,8 @@ use crate::suggest::similar;
 /// Where an attribute of ours stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
+    Struct,
+    Field,
     Event,
     Payload,
     Command,
@@ -16,6 +18,8 @@ pub(super) enum Place {
 impl Place {
     pub(super) const fn article(self) -> &'static str {
         match self {
+            Self::Struct => "the struct",
+            Self::Field => "a field of the struct",
             Self::Event => "an event",
             Self::Payload => "a payload field",
             Self::Command => "a command",
@@ -24,8 +28,15 @@ impl Place {
     }
 }
 
-/// The keys inside `#[events { … }]` and `#[commands { … }]`, and the places where each may stand.
+/// The keys of the language, and the places where each may stand.
 const KEYS: &[(&str, &[Place])] = &[
+    ("aggregate", &[Place::Struct]),
+    ("events", &[Place::Struct]),
+    ("commands", &[Place::Struct]),
+    ("id", &[Place::Field]),
+    ("version", &[Place::Field]),
+    ("on", &[Place::Field]),
+    ("unique", &[Place::Field]),
     ("creates", &[Place::Event]),
     ("ends", &[Place::Event]),
     ("name", &[Place::Event]),
@@ -54,12 +65,16 @@ pub(super) const OPTIONS: &[&str] = &[
     "crate",
 ];
 
+/// What both enums derive unless `event_derive(!…)` or `command_derive(!…)` says otherwise.
+pub(super) const USUAL_DERIVES: &[&str] = &["Clone", "Debug", "PartialEq", "Serialize", "Deserialize"];
+
 /// Keys of the language that this version does not carry out yet. They are refused, never ignored.
 const LATER: &[&str] =
     &["schema", "upcast", "since", "renamed", "on_conflict", "unique", "snapshot", "locked"];
 
 /// Attributes of the compiler that a misspelt key of ours must not be taken for.
-const BUILT_IN: &[&str] = &["allow", "expect", "warn", "deny", "deprecated", "serde", "must_use", "non_exhaustive"];
+const BUILT_IN: &[&str] =
+    &["allow", "expect", "warn", "deny", "deprecated", "serde", "must_use", "non_exhaustive"];
 
 /// The message for a key that this version does not carry out.
 pub(super) fn later(key: &str) -> Option<String> {
@@ -74,27 +89,34 @@ pub(super) enum Class {
     Doc,
     /// Somebody else's: it passes through to the generated item.
     Foreign,
+    /// One of ours, misspelt, and the message about it.
+    Misspelt(&'static str, String),
     /// Wrong, and why.
     Wrong(String),
 }
 
-/// Tells what an attribute at this place is.
+/// The message for a key of ours that stands on the struct or on a field of it and does not belong there.
+pub(super) fn out_of_place(attr: &Attribute, place: Place) -> Option<String> {
+    let (key, places) = KEYS.iter().find(|(key, _)| attr.path().is_ident(key))?;
+    misplaced(key, places, place)
+}
+
+fn misplaced(key: &str, places: &[Place], place: Place) -> Option<String> {
+    let allowed: Vec<_> = places.iter().map(|place| place.article()).collect();
+    let message =
+        || format!("`#[{key}]` is only valid on {}, not on {}", allowed.join(" or "), place.article());
+    (!places.contains(&place)).then(message)
+}
+
+/// Tells what an attribute in a block is, at this place.
 pub(super) fn classify(attr: &Attribute, place: Place) -> Class {
     let Some(ident) = attr.path().get_ident() else { return Class::Foreign };
     let name = ident.to_string();
     if let Some((key, places)) = KEYS.iter().find(|(key, _)| *key == name) {
-        if let Some(message) = later(key) {
-            return Class::Wrong(message);
-        }
-        if places.contains(&place) {
-            return Class::Ours(key);
-        }
-        let allowed: Vec<_> = places.iter().map(|place| place.article()).collect();
-        return Class::Wrong(format!(
-            "`#[{key}]` is only valid on {}, not on {}",
-            allowed.join(" or "),
-            place.article()
-        ));
+        return match later(key).or_else(|| misplaced(key, places, place)) {
+            Some(message) => Class::Wrong(message),
+            None => Class::Ours(key),
+        };
     }
     match name.as_str() {
         "doc" => return Class::Doc,
@@ -108,7 +130,7 @@ pub(super) fn classify(attr: &Attribute, place: Place) -> Class {
     }
     let here = KEYS.iter().filter(|(_, places)| places.contains(&place)).map(|(key, _)| *key);
     match similar(&name, here) {
-        Some(key) => Class::Wrong(format!("unknown attribute `{name}`; did you mean `#[{key}]`?")),
+        Some(key) => Class::Misspelt(key, format!("unknown attribute `{name}`; did you mean `#[{key}]`?")),
         None => Class::Foreign,
     }
 }

@@ -23,8 +23,9 @@ pub(crate) fn derive(input: DeriveInput) -> TokenStream {
     if errors.is_empty() {
         expand::expand(&model)
     } else {
-        let mut tokens = fallback::expand(&model);
-        tokens.extend(errors.into_tokens());
+        // The messages come first, in the order of the source, before what repeats them (`Errors::stand_in`).
+        let mut tokens = errors.into_tokens();
+        tokens.extend(fallback::expand(&model));
         tokens
     }
 }

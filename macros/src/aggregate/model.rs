@@ -1,8 +1,9 @@
 //! What the user meant: names resolved, types filled in. What cannot be resolved has been reported and is left out, so
 //! a model can always be expanded; it is expanded in full when nothing was reported.
 
-use proc_macro2::Span;
-use syn::{Attribute, BinOp, Expr, Ident, Path, Type, Visibility};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Attribute, BinOp, Expr, Generics, Ident, Path, Type, Visibility};
 
 use super::ast::{Broken, Derive, Require};
 use crate::code::{self, SelfUse};
@@ -10,6 +11,7 @@ use crate::code::{self, SelfUse};
 pub(super) struct Model {
     pub(super) vis: Visibility,
     pub(super) ident: Ident,
+    pub(super) generics: Generics,
     pub(super) docs: Vec<Attribute>,
     pub(super) event: Ident,
     pub(super) command: Ident,
@@ -18,10 +20,13 @@ pub(super) struct Model {
     pub(super) event_derive: Vec<Derive>,
     pub(super) command_derive: Vec<Derive>,
     pub(super) krate: Path,
+    /// The type of the id.
+    pub(super) id: Type,
     pub(super) fields: Vec<Field>,
     pub(super) events: Vec<Event>,
     pub(super) commands: Vec<Command>,
     pub(super) broken: Broken,
+    pub(super) distinction: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,7 @@ pub(super) struct Field {
     pub(super) ident: Ident,
     pub(super) ty: Type,
     pub(super) docs: Vec<Attribute>,
+    pub(super) serde: Vec<Attribute>,
     pub(super) role: Role,
     /// An `#[on]` could not be read or resolved, so what is missing may be in it.
     pub(super) broken: bool,
@@ -50,6 +56,7 @@ pub(super) struct Event {
     pub(super) ends: bool,
     pub(super) retired: bool,
     pub(super) payload: Vec<Payload>,
+    pub(super) unnamed: Vec<Type>,
     /// In the order of the fields; a field occurs once.
     pub(super) changes: Vec<Change>,
     pub(super) broken: bool,
@@ -97,7 +104,9 @@ impl How {
         match self {
             Self::Bare(name) if name == payload => code::Use::Moved,
             Self::Bare(_) => code::Use::Not,
-            Self::Assign(body) | Self::Compound(_, body) | Self::Statement(body) => code::local_use(body, payload),
+            Self::Assign(body) | Self::Compound(_, body) | Self::Statement(body) => {
+                code::local_use(body, payload)
+            }
         }
     }
 }
@@ -107,6 +116,9 @@ pub(super) struct Command {
     pub(super) docs: Vec<Attribute>,
     pub(super) foreign: Vec<Attribute>,
     pub(super) fields: Vec<Payload>,
+    /// Whether the fields are its own, and not those of its event.
+    pub(super) braces: bool,
+    pub(super) unnamed: Vec<Type>,
     /// The indices of the events that it may record, and where it names them.
     pub(super) events: Vec<(usize, Span)>,
     pub(super) requires: Vec<Require>,
@@ -140,8 +152,14 @@ pub(super) enum Reads {
 }
 
 impl Model {
-    pub(super) fn id(&self) -> Option<&Field> {
-        self.fields.iter().find(|field| field.role == Role::Id)
+    /// The type of the domain's errors; without one declared, a type without values.
+    pub(super) fn error_type(&self) -> TokenStream {
+        self.error.as_ref().map_or_else(|| quote!(::core::convert::Infallible), ToTokens::to_token_stream)
+    }
+
+    /// The field of this name, with its index.
+    pub(super) fn field(&self, name: &str) -> Option<(usize, &Field)> {
+        self.fields.iter().enumerate().find(|(_, field)| field.ident == name)
     }
 
     pub(super) fn version(&self) -> Option<&Field> {
@@ -173,10 +191,12 @@ impl Model {
     /// The fills that recording the one event of a command without `#[decide]` evaluates.
     pub(super) fn fills<'a>(&'a self, command: &'a Command) -> impl Iterator<Item = (&'a Payload, &'a Expr)> {
         let records = matches!(command.body, Body::Record);
-        self.events_of(command).filter(move |_| records).flat_map(|event| &event.payload).filter_map(|payload| {
-            let given = command.fields.iter().any(|field| field.ident == payload.ident);
-            payload.fill.as_ref().filter(|_| !given).map(|fill| (payload, fill))
-        })
+        self.events_of(command).filter(move |_| records).flat_map(|event| &event.payload).filter_map(
+            |payload| {
+                let given = command.fields.iter().any(|field| field.ident == payload.ident);
+                payload.fill.as_ref().filter(|_| !given).map(|fill| (payload, fill))
+            },
+        )
     }
 
     /// What a command looks at before it records anything.

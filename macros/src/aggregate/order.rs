@@ -3,14 +3,16 @@
 use super::model::{Change, Event, How, Model};
 use crate::code::{self, SelfUse};
 
-impl Event {
-    /// The changes that give a value: bare fields, assignments, compound assignments. Their right sides come first.
-    pub(super) fn assignments(&self) -> impl Iterator<Item = &Change> {
-        self.changes.iter().filter(|change| !matches!(change.how, How::Statement(_)))
-    }
-}
-
 impl Model {
+    /// The changes in the order in which their code runs: values, then operands of compound assignments, then
+    /// statements.
+    pub(super) fn in_order<'a>(&self, event: &'a Event) -> Vec<&'a Change> {
+        let of = |kind: fn(&How) -> bool| event.changes.iter().filter(move |change| kind(&change.how));
+        let values = of(|how| matches!(how, How::Bare(_) | How::Assign(_)));
+        let operands = of(|how| matches!(how, How::Compound(..)));
+        values.chain(operands).chain(self.statements(event).unwrap_or_default()).collect()
+    }
+
     /// The statements, so ordered that one that reads a field comes before the one that writes it.
     ///
     /// # Errors

@@ -34,7 +34,9 @@ macro_rules! refuse {
 }
 
 fn not_an_event<E: serde::ser::Error>() -> E {
-    E::custom("an event is an enum of variants with named fields, with serde's own derive and no `tag` or `untagged`")
+    E::custom(
+        "an event is an enum of variants with named fields, with serde's own derive and no `tag` or `untagged`",
+    )
 }
 
 impl<S: Serializer> Serializer for Payload<S> {

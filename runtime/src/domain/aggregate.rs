@@ -1,6 +1,7 @@
 //! The aggregate: what `#[derive(Aggregate)]` implements.
 
-use super::{AggregateId, Context, Decision, Event, Rejection, SampleId, Version,
+use super::{
+    AggregateId, Context, Decision, Event, Rejection, SampleId, Version,
     model::{EventModel, Model},
 };
 use crate::testing::Given;

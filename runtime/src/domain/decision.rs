@@ -198,7 +198,9 @@ pub enum InvalidDecision {
         event: &'static str,
     },
     /// An event where there is no state yet, and it is not one that creates.
-    #[error("`{command}` gave `{event}` for an aggregate that does not exist yet: a creating event comes first")]
+    #[error(
+        "`{command}` gave `{event}` for an aggregate that does not exist yet: a creating event comes first"
+    )]
     NotCreated {
         /// The command.
         command: &'static str,

@@ -54,9 +54,7 @@ impl<A: Aggregate> Fold<A> {
         let ends = event.ends();
         let applied = match &mut self.state {
             Some(_) if self.ended => return Err(self.error(event.name(), FoldErrorKind::AfterEnd)),
-            Some(state) => {
-                state.apply(event).map_err(|misplaced| (misplaced, FoldErrorKind::CreatesAgain))
-            }
+            Some(state) => state.apply(event).map_err(|misplaced| (misplaced, FoldErrorKind::CreatesAgain)),
             None => match A::create(&self.id, event) {
                 Ok(state) => {
                     self.state = Some(state);

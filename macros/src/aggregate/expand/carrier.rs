@@ -8,21 +8,14 @@
 //!     events: [Reported (creates) { reporter: UserNumber, text: String }, Closed () { solution: String }, …] }
 //! ```
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::{Visibility, ext::IdentExt};
 
 use super::super::model::Model;
-use crate::errors::place;
 
 pub(in super::super) fn expand(model: &Model) -> TokenStream {
-    let Model { ident, event, category, vis, .. } = model;
-    let id = model.id().map(|field| {
-        let ty = &field.ty;
-        quote!(id: #ty,)
-    });
+    let Model { ident, event, category, id, vis, .. } = model;
     let events = model.events.iter().map(|event| {
         let name = &event.ident;
         let creates = event.creates.then(|| quote!(creates));
@@ -33,7 +26,7 @@ pub(in super::super) fn expand(model: &Model) -> TokenStream {
         });
         quote!(#name (#creates #ends) { #(#fields),* })
     });
-    let carrier = format_ident!("__factum_{}_{:016x}", ident.unraw(), distinction(model));
+    let carrier = format_ident!("__factum_{}_{:016x}", ident.unraw(), model.distinction);
     // A macro that other crates may name has to be exported under a name of its own; the `use` gives it the name and
     // the place of the aggregate.
     let export = matches!(vis, Visibility::Public(_)).then(|| {
@@ -54,7 +47,7 @@ pub(in super::super) fn expand(model: &Model) -> TokenStream {
             (($($callback:tt)*) { $($input:tt)* }) => {
                 $($callback)*! {
                     { $($input)* }
-                    #ident { category: #category, event: #event, #id events: [#(#events),*] }
+                    #ident { category: #category, event: #event, id: #id, events: [#(#events),*] }
                 }
             };
         }
@@ -62,19 +55,4 @@ pub(in super::super) fn expand(model: &Model) -> TokenStream {
         #[allow(unused_imports, reason = "views use it")]
         #reach use #carrier as #ident;
     }
-}
-
-/// A number that differs between aggregates of one crate, and is the same each time.
-fn distinction(model: &Model) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    let span = model.ident.span();
-    model.ident.to_string().hash(&mut hasher);
-    place(span).hash(&mut hasher);
-    if proc_macro::is_available() {
-        span.unwrap().file().hash(&mut hasher);
-    }
-    for event in &model.events {
-        event.stored.hash(&mut hasher);
-    }
-    hasher.finish()
 }

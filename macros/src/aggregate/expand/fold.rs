@@ -11,21 +11,35 @@ use super::super::model::{Change, Event, Field, How, Model, Role};
 use crate::code::{self, Use};
 
 pub(super) fn expand(model: &Model) -> TokenStream {
-    let Model { event, krate, .. } = model;
+    let krate = &model.krate;
     let misplaced = quote!(#krate::Misplaced);
-    let (creating, changing): (Vec<&Event>, Vec<&Event>) = model.events.iter().partition(|event| event.creates);
+    let (creating, changing): (Vec<&Event>, Vec<&Event>) =
+        model.events.iter().partition(|event| event.creates);
     let creates = creating.iter().map(|event| create_arm(model, event));
     let applies = changing.iter().map(|event| apply_arm(model, event));
-    let event_model = quote!(<#event as #krate::Event>::model);
-    let other = local("other");
-    let not_creating = (!changing.is_empty()).then(
-        || quote!(#other => ::core::result::Result::Err(#misplaced { event: #event_model(&#other) })),
-    );
-    let advance = model.version().filter(|_| !changing.is_empty()).map(|version| {
-        let name = &version.ident;
-        quote!(#krate::__private::VersionField::advance(&mut self.#name);)
-    });
-    let (id, e) = (local("id"), local("event"));
+    let (id, e, other) = (local("id"), local("event"), local("other"));
+    let refused = |event: &Ident| {
+        let model = quote!(<Self::Event as #krate::Event>::model(&#event));
+        quote!(::core::result::Result::Err(#misplaced { event: #model }))
+    };
+    let refused_other = refused(&other);
+    let not_creating = (!changing.is_empty()).then(|| quote!(#other => #refused_other));
+    let apply = if changing.is_empty() {
+        refused(&e)
+    } else {
+        let advance = model.version().map(|version| {
+            let (name, ty) = (&version.ident, code::grouped(&version.ty));
+            quote_spanned!(version.ty.span()=> <#ty as #krate::__private::VersionField>::advance(&mut self.#name);)
+        });
+        quote! {
+            match #e {
+                #(#applies,)*
+                #other => return #refused_other,
+            }
+            #advance
+            ::core::result::Result::Ok(())
+        }
+    };
     quote! {
         fn create(#id: &Self::Id, #e: Self::Event) -> ::core::result::Result<Self, #misplaced> {
             match #e {
@@ -36,12 +50,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
 
         #[inline]
         fn apply(&mut self, #e: Self::Event) -> ::core::result::Result<(), #misplaced> {
-            match #e {
-                #(#applies,)*
-                #other => return ::core::result::Result::Err(#misplaced { event: #event_model(&#other) }),
-            }
-            #advance
-            ::core::result::Result::Ok(())
+            #apply
         }
     }
 }
@@ -51,45 +60,36 @@ fn create_arm(model: &Model, event: &Event) -> TokenStream {
     let pattern = pattern(model, event);
     let mut moves = Moves::new(model, event);
     let mut lets = TokenStream::new();
-    for change in event.assignments() {
+    for change in model.in_order(event) {
         let Some(field) = model.fields.get(change.field) else { continue };
         let (value, ty) = (value(field), &field.ty);
-        match &change.how {
-            How::Bare(name) => {
-                let take = moves.bare(name);
-                lets.extend(quote!(let #value: #ty = #take;));
-            }
-            How::Assign(body) => {
-                let body = moves.body(change, body.to_token_stream());
-                lets.extend(quote!(let #value: #ty = #body;));
-            }
+        let (keep, kept) = moves.around(change);
+        let made = match &change.how {
+            How::Bare(payload) => quote!(let #value: #ty = #payload;),
+            How::Assign(body) => quote!(let #value: #ty = #body;),
             How::Compound(operator, body) => {
-                let own = own_as_local(field, body);
-                let body = moves.body(change, own);
-                let default = default(model, field);
-                lets.extend(quote!(let mut #value: #ty = #default; #value #operator #body;));
+                let (body, default) = (own_as_local(field, body), default(model, field));
+                quote!(let mut #value: #ty = #default; #value #operator #body;)
             }
-            How::Statement(_) => {}
-        }
-    }
-    for change in model.statements(event).unwrap_or_default() {
-        let (How::Statement(body), Some(field)) = (&change.how, model.fields.get(change.field)) else { continue };
-        let (value, ty, default) = (value(field), &field.ty, default(model, field));
-        let body = moves.body(change, own_as_local(field, body));
-        lets.extend(quote!(let mut #value: #ty = #default; #body;));
+            How::Statement(body) => {
+                let (body, default) = (own_as_local(field, body), default(model, field));
+                quote!(let mut #value: #ty = #default; #body;)
+            }
+        };
+        lets.extend(quote!(#keep #made #kept));
     }
     let fields = model.fields.iter().enumerate().map(|(index, field)| {
         let name = &field.ident;
         let set = event.changes.iter().any(|change| change.field == index);
         let init = match field.role {
             Role::Id => {
-                let id = local("id");
-                quote!(::core::clone::Clone::clone(#id))
+                let (id, krate) = (local("id"), &model.krate);
+                quote!(#krate::__private::clone_id::<Self>(#id))
             }
             Role::Version => {
                 let krate = &model.krate;
-                let span = field.ty.span();
-                quote_spanned!(span=> #krate::__private::VersionField::first())
+                let ty = code::grouped(&field.ty);
+                quote_spanned!(field.ty.span()=> <#ty as #krate::__private::VersionField>::first())
             }
             Role::State if set => value(field).into_token_stream(),
             Role::State => default(model, field),
@@ -102,42 +102,56 @@ fn create_arm(model: &Model, event: &Event) -> TokenStream {
 /// `Event::Closed { solution } => { … }`
 fn apply_arm(model: &Model, event: &Event) -> TokenStream {
     let pattern = pattern(model, event);
-    let mut moves = Moves::new(model, event);
-    let (mut values, mut takes_place) = (TokenStream::new(), TokenStream::new());
-    for change in event.assignments() {
-        let Some(field) = model.fields.get(change.field) else { continue };
-        let (value, name, ty) = (value(field), &field.ident, &field.ty);
-        match &change.how {
-            How::Bare(payload) => {
-                let take = moves.bare(payload);
-                values.extend(quote!(let #value: #ty = #take;));
-                takes_place.extend(quote!(self.#name = #value;));
-            }
-            How::Assign(body) => {
-                let body = moves.body(change, before(body));
-                values.extend(quote!(let #value: #ty = #body;));
-                takes_place.extend(quote!(self.#name = #value;));
-            }
-            How::Compound(operator, body) => {
-                let body = moves.body(change, before(body));
-                values.extend(quote!(let #value = #body;));
-                takes_place.extend(quote!(self.#name #operator #value;));
-            }
-            How::Statement(_) => {}
-        }
-    }
-    let statements = model.statements(event).unwrap_or_default().into_iter().filter_map(|change| {
-        let (How::Statement(body), Some(field)) = (&change.how, model.fields.get(change.field)) else { return None };
-        let (others, body) = others_by_reference(model, field, body);
-        let body = moves.body(change, body);
-        Some(quote!({ #others #body; }))
-    });
-    let statements: TokenStream = statements.collect();
-    let before = (!values.is_empty()).then(|| {
+    let code = apply(model, &mut Moves::new(model, event), &model.in_order(event), TokenStream::new());
+    let reads = |change: &Change| match &change.how {
+        How::Assign(body) | How::Compound(_, body) => !code::self_uses(body).is_empty(),
+        How::Bare(_) | How::Statement(_) => false,
+    };
+    let before = event.changes.iter().any(reads).then(|| {
         let before = local(BEFORE);
         quote!(let #before: &Self = self;)
     });
-    quote!(#pattern => { #before #values #statements #takes_place })
+    quote!(#pattern => { #before #code })
+}
+
+/// The code of these changes, and after it what takes place at the end.
+fn apply(
+    model: &Model,
+    moves: &mut Moves<'_>,
+    changes: &[&Change],
+    mut takes_place: TokenStream,
+) -> TokenStream {
+    let [change, rest @ ..] = changes else { return takes_place };
+    let Some(field) = model.fields.get(change.field) else { return takes_place };
+    let (value, name, ty) = (value(field), &field.ident, &field.ty);
+    let (keep, kept) = moves.around(change);
+    match &change.how {
+        How::Bare(payload) => {
+            takes_place.extend(quote!(self.#name = #value;));
+            let rest = apply(model, moves, rest, takes_place);
+            quote!(#keep let #value: #ty = #payload; #kept #rest)
+        }
+        How::Assign(body) => {
+            takes_place.extend(quote!(self.#name = #value;));
+            let (body, rest) = (before(body), apply(model, moves, rest, takes_place));
+            quote!(#keep let #value: #ty = #body; #kept #rest)
+        }
+        How::Compound(operator, body @ Expr::Lit(_)) => {
+            takes_place.extend(quote_spanned!(body.span()=> self.#name #operator #body;));
+            apply(model, moves, rest, takes_place)
+        }
+        // A match and not a `let`, so that what the operand borrows lives until it is used: `Noted += note.trim()`.
+        How::Compound(operator, body) => {
+            takes_place.extend(quote_spanned!(body.span()=> self.#name #operator #value;));
+            let (body, rest) = (before(body), apply(model, moves, rest, takes_place));
+            quote!(#keep match (#body) { #value => { #kept #rest } })
+        }
+        How::Statement(body) => {
+            let (others, body) = others_by_reference(model, field, body);
+            let rest = apply(model, moves, rest, takes_place);
+            quote!(#keep { #others #body; } #kept #rest)
+        }
+    }
 }
 
 /// The name under which the state before the event appears in a compiler's message about a right side.
@@ -170,7 +184,7 @@ fn others_by_reference(model: &Model, own: &Field, body: &Expr) -> (TokenStream,
     let body = code::replace_fields(body, |name| {
         let other = others.iter().find(|other| **other == name)?;
         let reference = reference(other, name.span());
-        Some(quote!((*#reference)))
+        Some(quote_spanned!(name.span()=> (*#reference)))
     });
     (lets, body)
 }
@@ -190,55 +204,55 @@ fn pattern(model: &Model, event: &Event) -> TokenStream {
         .filter(|name| event.changes.iter().any(|change| change.how.uses(name) != Use::Not))
         .collect();
     let rest = (used.len() < event.payload.len()).then(|| quote!(..));
-    if event.payload.is_empty() { quote!(#events::#name) } else { quote!(#events::#name { #(#used,)* #rest }) }
+    if event.payload.is_empty() {
+        quote!(#events::#name)
+    } else {
+        quote!(#events::#name { #(#used,)* #rest })
+    }
 }
 
 /// What an event that creates leaves unset.
 fn default(model: &Model, field: &Field) -> TokenStream {
-    let (krate, ty) = (&model.krate, &field.ty);
-    quote_spanned!(ty.span()=> <#ty as #krate::__private::Unset>::unset())
+    let (krate, ty) = (&model.krate, code::grouped(&field.ty));
+    quote_spanned!(field.ty.span()=> <#ty as #krate::__private::Unset>::unset())
 }
 
-/// Decides who may take a field of the payload and who gets a clone: the last user takes it.
+/// Decides who may take a field of the payload and who leaves a clone behind: the last user takes it.
 struct Moves<'a> {
     event: &'a Event,
     /// The changes that are still to come, in the order in which their code runs.
     ahead: Vec<&'a Change>,
-    /// Fields of the payload that an assignment to come still borrows, so that nobody may take them.
-    held: Vec<&'a Ident>,
 }
 
 impl<'a> Moves<'a> {
     fn new(model: &Model, event: &'a Event) -> Self {
-        let mut ahead: Vec<&Change> = event.assignments().collect();
-        ahead.extend(model.statements(event).unwrap_or_default());
-        Self { event, ahead, held: Vec::new() }
+        Self { event, ahead: model.in_order(event) }
     }
 
-    /// The code of a change, with clones in place of what later changes need too.
-    fn body(&mut self, change: &Change, body: TokenStream) -> TokenStream {
+    /// What stands before and after the code of the next change, so that what later changes need outlives it.
+    ///
+    /// It is a clone that is put by, not the field itself: what the code borrows has to stay where it is, because a
+    /// compound assignment holds the borrow until it takes place.
+    fn around(&mut self, change: &Change) -> (TokenStream, TokenStream) {
         self.ahead.retain(|other| other.field != change.field);
-        let mut clones = TokenStream::new();
+        let (mut keep, mut kept) = (TokenStream::new(), TokenStream::new());
         for payload in &self.event.payload {
             let name = &payload.ident;
-            match change.how.uses(name) {
-                Use::Moved if self.needed(name) => {
-                    clones.extend(quote!(let #name = ::core::clone::Clone::clone(&#name);));
+            let mut ahead = self.ahead.iter().map(|change| change.how.uses(name));
+            let needed = match change.how.uses(name) {
+                Use::Moved => ahead.any(|used| used != Use::Not),
+                Use::Borrowed if matches!(change.how, How::Compound(..)) => {
+                    ahead.any(|used| used == Use::Moved)
                 }
-                Use::Borrowed if matches!(change.how, How::Compound(..)) => self.held.push(name),
-                _ => {}
+                Use::Borrowed | Use::Not => false,
+            };
+            if needed {
+                let later = local_at(&format!("__later_{}", name.unraw()), name.span());
+                keep.extend(quote_spanned!(name.span()=> let #later = ::core::clone::Clone::clone(&#name);));
+                kept.extend(quote!(let #name = #later;));
             }
         }
-        if clones.is_empty() { body } else { quote!({ #clones #body }) }
-    }
-
-    fn bare(&mut self, name: &Ident) -> TokenStream {
-        self.ahead.retain(|other| !matches!(&other.how, How::Bare(bare) if bare == name));
-        if self.needed(name) { quote!(::core::clone::Clone::clone(&#name)) } else { name.to_token_stream() }
-    }
-
-    fn needed(&self, name: &Ident) -> bool {
-        self.held.contains(&name) || self.ahead.iter().any(|change| change.how.uses(name) != Use::Not)
+        (keep, kept)
     }
 }
 

@@ -1,20 +1,21 @@
 //! `handle`, and for each command a function of its own with its guards and its decision.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
-use syn::{Ident, Path};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Expr, Ident, ext::IdentExt, spanned::Spanned};
 
-use super::super::{
-    model::{Before, Body, Command, Model},
-    resolve::function_name,
-};
+use super::super::model::{Before, Body, Command, Model};
+use crate::code;
 
 pub(super) fn expand(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let arms = model.commands.iter().map(|command| arm(model, command));
     let [state, id, command, ctx] = ["state", "id", "command", "ctx"].map(local);
-    let body =
-        if model.commands.is_empty() { quote!(match #command {}) } else { quote!(match #command { #(#arms),* }) };
+    let body = if model.commands.is_empty() {
+        quote!(match #command {})
+    } else {
+        quote!(match #command { #(#arms),* })
+    };
     quote! {
         fn handle(
             #state: ::core::option::Option<&Self>,
@@ -58,7 +59,7 @@ fn arm(model: &Model, command: &Command) -> TokenStream {
     quote!(#commands::#name #pattern => #body)
 }
 
-/// A function for each command: `fn __close(&self, id, ctx, solution) -> Result<Decision, Rejection>`.
+/// A function for each command: `fn __Close(&self, id, ctx, solution) -> Result<Decision, Rejection>`.
 pub(super) fn decisions(model: &Model) -> TokenStream {
     let ident = &model.ident;
     let functions = model.commands.iter().map(|command| function(model, command));
@@ -71,8 +72,8 @@ pub(super) fn decisions(model: &Model) -> TokenStream {
 }
 
 fn function(model: &Model, command: &Command) -> TokenStream {
-    let krate = &model.krate;
-    let name = function_name(&command.ident);
+    let Model { krate, event, id: id_type, .. } = model;
+    let (name, error) = (function_name(&command.ident), model.error_type());
     let this = match model.before(command) {
         Before::Nothing => quote!(),
         Before::State => quote!(&self,),
@@ -87,10 +88,13 @@ fn function(model: &Model, command: &Command) -> TokenStream {
         quote!(#name: #ty)
     });
     let guards = command.requires.iter().map(|require| {
-        let (condition, error) = (&require.condition, &require.error);
+        let (condition, reason) = (&require.condition, &require.error);
+        let [holds, refused] = ["holds", "refused"].map(local);
         quote! {
-            if !(#condition) {
-                return ::core::result::Result::Err(#krate::Rejection::Domain(#error));
+            let #holds: bool = #condition;
+            if !#holds {
+                let #refused: #error = #reason;
+                return ::core::result::Result::Err(#krate::Rejection::Domain(#refused));
             }
         }
     });
@@ -102,13 +106,10 @@ fn function(model: &Model, command: &Command) -> TokenStream {
         #[inline]
         fn #name(
             #this
-            #id: &<Self as #krate::Aggregate>::Id,
+            #id: &#id_type,
             #ctx: &#krate::Context,
             #(#fields),*
-        ) -> ::core::result::Result<
-            #krate::Decision<<Self as #krate::Aggregate>::Event>,
-            #krate::Rejection<<Self as #krate::Aggregate>::Error>,
-        > {
+        ) -> ::core::result::Result<#krate::Decision<#event>, #krate::Rejection<#error>> {
             #(#guards)*
             #decision
         }
@@ -135,9 +136,9 @@ fn record(model: &Model, command: &Command) -> TokenStream {
 }
 
 /// The user's decision, held against what the command declares.
-fn decide(model: &Model, command: &Command, expr: &syn::Expr, reads: Option<&[Ident]>) -> TokenStream {
+fn decide(model: &Model, command: &Command, expr: &Expr, reads: Option<&[Ident]>) -> TokenStream {
     let (krate, events) = (&model.krate, &model.event);
-    let name = command.ident.to_string();
+    let name = command.ident.unraw().to_string();
     let exists = match model.before(command) {
         Before::Nothing => quote!(false),
         Before::State => quote!(true),
@@ -150,54 +151,37 @@ fn decide(model: &Model, command: &Command, expr: &syn::Expr, reads: Option<&[Id
         let name = &event.ident;
         quote!(#events::#name { .. })
     });
-    // A closure, so that `?` and `return` in the user's code end the decision and nothing more.
-    let decided = match reads {
-        None => quote!((|| -> ::core::result::Result<_, <Self as #krate::Aggregate>::Error> { #expr })()),
-        Some(reads) => reading(model, command, expr, reads, krate),
-    };
-    let [exists_before, decision, event] = ["exists", "decision", "event"].map(local);
+    // With `#[reads]` there is no `self` in the code, as has been checked, and these fields take its place.
+    let fields = reads.into_iter().flatten().filter_map(|name| {
+        let (_, field) = model.field(&name.to_string())?;
+        let ty = code::grouped(&field.ty);
+        Some(quote!(let #name: &#ty = &self.#name;))
+    });
+    let error = model.error_type();
+    let [decision, event, refused] = ["decision", "event", "refused"].map(local);
+    let into_events =
+        quote_spanned!(expr.span()=> <_ as #krate::IntoEvents<#events>>::into_events(#decision));
+    // A closure, so that `?` and `return` in the user's code end the decision and nothing more. Parentheses, because an
+    // expression that begins like a statement would end like one.
     quote! {
-        let #exists_before = #exists;
-        match #decided {
+        #(#fields)*
+        match (|| -> ::core::result::Result<_, #error> { (#expr) })() {
             ::core::result::Result::Ok(#decision) => #krate::__private::check_declared(
                 #name,
-                #exists_before,
-                #krate::IntoEvents::into_events(#decision),
-                |#event: &<Self as #krate::Aggregate>::Event| ::core::matches!(#event, #(#declared)|*),
+                #exists,
+                #into_events,
+                |#event: &#events| ::core::matches!(#event, #(#declared)|*),
             ),
-            ::core::result::Result::Err(#decision) => {
-                ::core::result::Result::Err(#krate::Rejection::Domain(#decision))
+            ::core::result::Result::Err(#refused) => {
+                ::core::result::Result::Err(#krate::Rejection::Domain(#refused))
             }
         }
     }
 }
 
-/// A decision that sees some fields and no `self`: a function without it, given references to the fields.
-fn reading(model: &Model, command: &Command, expr: &syn::Expr, reads: &[Ident], krate: &Path) -> TokenStream {
-    let (ident, events) = (&model.ident, &model.event);
-    let (id, ctx) = (users("id"), users("ctx"));
-    let read = reads.iter().filter_map(|name| model.fields.iter().find(|field| field.ident == *name));
-    let parameters = read.chain(std::iter::empty()).map(|field| {
-        let (name, ty) = (reads.iter().find(|name| **name == field.ident), &field.ty);
-        quote!(#name: &#ty)
-    });
-    let fields: Vec<_> = command.fields.iter().map(|field| (field.ident.clone(), field.ty.to_token_stream())).collect();
-    let (names, types): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
-    let function = local("decide");
-    quote!({
-        fn #function(
-            #id: &<#ident as #krate::Aggregate>::Id,
-            #ctx: &#krate::Context,
-            #(#parameters,)*
-            #(#names: #types),*
-        ) -> ::core::result::Result<
-            impl #krate::IntoEvents<#events>,
-            <#ident as #krate::Aggregate>::Error,
-        > {
-            #expr
-        }
-        #function(#id, #ctx #(, &self.#reads)* #(, #names)*)
-    })
+/// The function of a command: `__Close` for `Close`, in the spelling of the command so that no two meet.
+fn function_name(command: &Ident) -> Ident {
+    format_ident!("__{}", command.unraw(), span = command.span())
 }
 
 /// A name that the user's expressions see.

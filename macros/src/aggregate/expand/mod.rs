@@ -30,6 +30,8 @@ pub(super) fn expand(model: &Model) -> TokenStream {
             clippy::pedantic,
             clippy::nursery,
             clippy::restriction,
+            deprecated,
+            non_snake_case,
             unused_braces,
             unused_parens,
             unused_variables,
@@ -46,16 +48,13 @@ pub(super) fn expand(model: &Model) -> TokenStream {
 
 /// `impl Aggregate` with these functions.
 pub(super) fn aggregate(model: &Model, fold: &TokenStream, handle: &TokenStream) -> TokenStream {
-    let Model { ident, event, command, krate, category, .. } = model;
-    let id = model.id().map_or_else(|| quote!(::std::string::String), |field| {
-        let ty = &field.ty;
-        quote!(#ty)
-    });
-    let error = model.error.as_ref().map_or_else(|| quote!(::core::convert::Infallible), |error| quote!(#error));
+    let Model { ident, generics, event, command, krate, category, id, .. } = model;
+    let (parameters, arguments, bounds) = generics.split_for_impl();
+    let error = model.error_type();
     let description = description::aggregate(model);
     quote! {
         #[automatically_derived]
-        impl #krate::Aggregate for #ident {
+        impl #parameters #krate::Aggregate for #ident #arguments #bounds {
             type Id = #id;
             type Event = #event;
             type Command = #command;

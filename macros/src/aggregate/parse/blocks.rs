@@ -1,7 +1,11 @@
-//! What the blocks have in common: lists that go on after a mistake, and the sorting of attributes.
+//! What the blocks have in common: lists that go on after a mistake, names, and the sorting of attributes.
 
-use proc_macro2::{Span, TokenTree};
-use syn::{Attribute, Ident, Meta, Token, ext::IdentExt, parse::ParseStream, spanned::Spanned};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{
+    Attribute, Field, Ident, Meta, Token, Type, ext::IdentExt, parenthesized, parse::ParseStream,
+    punctuated::Punctuated, spanned::Spanned, token,
+};
 
 use super::super::keys::{Class, Place, classify};
 use crate::errors::Errors;
@@ -22,26 +26,41 @@ pub(super) fn list<T>(
     mut item: impl FnMut(ParseStream<'_>, &mut Errors) -> syn::Result<T>,
 ) -> Vec<T> {
     let mut items = Vec::new();
+    let mut comma = true;
     while !input.is_empty() {
         match item(input, errors) {
             Ok(item) => items.push(item),
             Err(error) => {
                 *broken = true;
-                errors.push(error);
+                // After a forgotten comma the guess where the next item begins may have been wrong.
+                if comma {
+                    errors.push(error);
+                }
                 skip_to_comma(input);
             }
         }
-        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-            *broken = true;
-            errors.span(input.span(), "expected `,`");
-            // What looks like the start of the next item is one whose comma was forgotten.
-            if !(input.peek(Ident) || input.peek(Token![#])) {
-                skip_to_comma(input);
-                let _ = input.parse::<Token![,]>();
-            }
-        }
+        comma = separator(input, errors, broken);
     }
     items
+}
+
+/// Passes over the comma after an item, and tells whether there was one.
+fn separator(input: ParseStream<'_>, errors: &mut Errors, broken: &mut bool) -> bool {
+    if input.is_empty() || input.parse::<Token![,]>().is_ok() {
+        return true;
+    }
+    if let Ok(semicolon) = input.parse::<Token![;]>() {
+        errors.at(&semicolon, "expected `,`, not `;`");
+        return true;
+    }
+    errors.span(input.span(), "expected `,`");
+    if input.peek(Ident) || input.peek(Token![#]) {
+        return false;
+    }
+    *broken = true;
+    skip_to_comma(input);
+    let _ = input.parse::<Token![,]>();
+    true
 }
 
 pub(super) fn skip_to_comma(input: ParseStream<'_>) {
@@ -53,23 +72,103 @@ pub(super) fn skip_to_comma(input: ParseStream<'_>) {
     }
 }
 
-/// A name that the user gives to a payload or command field.
+/// A name. A keyword in its place is noted, and stands for the raw identifier that was meant.
+pub(super) fn name(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<Ident> {
+    if !input.peek(Ident::peek_any) {
+        return Err(input.error(format!("expected the name of {what}")));
+    }
+    if input.peek(Ident) {
+        return input.parse();
+    }
+    let keyword = input.call(Ident::parse_any)?;
+    let text = keyword.to_string();
+    if ["self", "Self", "super", "crate", "_"].contains(&text.as_str()) {
+        return Err(syn::Error::new(keyword.span(), format!("`{text}` cannot be the name of {what}")));
+    }
+    errors.at(&keyword, format!("`{text}` is a keyword; write `r#{text}` or choose another name"));
+    Ok(Ident::new_raw(&text, keyword.span()))
+}
+
+/// An event where it is referred to. A path before its name is noted, and left out.
+pub(super) fn event(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Ident> {
+    let mut ident = name(input, "an event", errors)?;
+    let mut path = ident.to_token_stream();
+    let alone = !input.peek(Token![::]);
+    while input.peek(Token![::]) {
+        input.parse::<Token![::]>()?.to_tokens(&mut path);
+        ident = name(input, "an event", errors)?;
+        ident.to_tokens(&mut path);
+    }
+    if !alone {
+        errors.at(&path, format!("events are named alone, without a path: write `{ident}`"));
+    }
+    Ok(ident)
+}
+
+/// The name of a payload field or of a field of a command.
 pub(super) fn field_name(input: ParseStream<'_>, place: Place, errors: &mut Errors) -> syn::Result<Ident> {
     if input.peek(Token![pub]) {
         let vis: syn::Visibility = input.parse()?;
         errors.at(&vis, format!("{} is always as public as its enum; leave this out", place.article()));
     }
-    if input.peek(syn::token::Brace) || input.peek(syn::token::Paren) {
-        return Err(input.error("expected the name of a field"));
-    }
-    let ident: Ident = input.parse()?;
+    let ident = name(input, place.article(), errors)?;
     if let Some((name, meaning)) = RESERVED.iter().find(|(name, _)| ident.unraw() == name) {
         errors.at(
             &ident,
-            format!("`{name}` cannot be the name of {}: in expressions it is {meaning}; choose another name", place.article()),
+            format!(
+                "`{name}` cannot be the name of {}: in expressions it is {meaning}; choose another name",
+                place.article()
+            ),
         );
     }
     Ok(ident)
+}
+
+/// The type after the name of a field, if there is one.
+pub(super) fn field_type(input: ParseStream<'_>, ident: &Ident, errors: &mut Errors) -> Option<Type> {
+    let colon = input.parse::<Token![:]>().is_ok();
+    if !colon && ends_a_field(input) {
+        return None;
+    }
+    let ty = if colon { input.parse::<Type>() } else { Err(input.error("")) };
+    Some(ty.unwrap_or_else(|error| {
+        skip_to_comma(input);
+        let what = if colon { "needs a type after the `:`" } else { "needs a `:` before its type" };
+        errors.unknown_type(syn::Error::new(error.span(), format!("`{ident}` {what}: write `{ident}: Type`")))
+    }))
+}
+
+/// Whether a field ends here, after its name, or another begins whose comma was forgotten.
+fn ends_a_field(input: ParseStream<'_>) -> bool {
+    let next_name = || {
+        let next = input.fork().parse::<Ident>().map(|ident| ident.to_string());
+        next.is_ok_and(|next| next.starts_with(char::is_lowercase) && !PRIMITIVES.contains(&next.as_str()))
+    };
+    input.is_empty() || input.peek(Token![,]) || input.peek(Token![=]) || input.peek(Token![#]) || next_name()
+}
+
+/// Types that are written like names.
+const PRIMITIVES: &[&str] = &[
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8", "u16", "u32",
+    "u64", "u128", "usize",
+];
+
+/// `(Type, Type)` after a name, which is a mistake wherever fields have names.
+pub(super) fn unnamed(
+    input: ParseStream<'_>,
+    message: &str,
+    errors: &mut Errors,
+) -> syn::Result<Option<Vec<Type>>> {
+    if !input.peek(token::Paren) {
+        return Ok(None);
+    }
+    let content;
+    let paren = parenthesized!(content in input);
+    errors.span(paren.span.join(), message);
+    let types = content
+        .call(|content| Punctuated::<_, Token![,]>::parse_terminated_with(content, Field::parse_unnamed));
+    let _: TokenStream = content.parse()?;
+    Ok(Some(types.map(|types| types.into_iter().map(|field| field.ty).collect()).unwrap_or_default()))
 }
 
 /// The attributes of an item in a block, sorted.
@@ -91,6 +190,10 @@ impl Sorted {
                     refuse_serde(&attr, place, errors);
                     sorted.foreign.push(attr);
                 }
+                Class::Misspelt(key, message) => {
+                    errors.span(attr.meta.span(), message);
+                    sorted.ours.push((key, attr));
+                }
                 Class::Wrong(message) => errors.span(attr.meta.span(), message),
             }
         }
@@ -99,11 +202,7 @@ impl Sorted {
 
     /// The span of the flag with this key, if it is set.
     pub(super) fn flag(&self, key: &'static str, errors: &mut Errors) -> Option<Span> {
-        let attr = self.once(key, errors)?;
-        if !matches!(attr.meta, Meta::Path(_)) {
-            errors.at(&attr.meta, format!("`#[{key}]` takes nothing; leave the rest out"));
-        }
-        Some(attr.path().span())
+        self.once(key, errors).map(|attr| flag(attr, errors))
     }
 
     /// The attribute with this key; a second one is a mistake.
@@ -117,22 +216,45 @@ impl Sorted {
     }
 }
 
+/// The span of an attribute that takes nothing.
+pub(super) fn flag(attr: &Attribute, errors: &mut Errors) -> Span {
+    if !matches!(attr.meta, Meta::Path(_)) {
+        let key = attr.path().to_token_stream();
+        errors.at(&attr.meta, format!("`#[{key}]` takes nothing; leave the rest out"));
+    }
+    attr.path().span()
+}
+
 /// Serde's names and omissions would go around the stored name and lose what happened.
 fn refuse_serde(attr: &Attribute, place: Place, errors: &mut Errors) {
-    if !attr.path().is_ident("serde") {
-        return;
-    }
-    let Meta::List(list) = &attr.meta else { return };
-    for tree in list.tokens.clone() {
-        let TokenTree::Ident(word) = tree else { continue };
+    for word in serde_words(attr) {
         match word.to_string().as_str() {
-            "rename" | "alias" if place == Place::Event => {
-                errors.span(word.span(), "an event is stored under its `#[name = \"…\"]`; use that in place of serde's");
+            "rename" | "alias" | "other" | "untagged" if place == Place::Event => {
+                errors.at(
+                    &word,
+                    "an event is stored under its `#[name = \"…\"]`; use that in place of serde's",
+                );
             }
-            "skip" | "skip_serializing" | "skip_deserializing" if matches!(place, Place::Event | Place::Payload) => {
-                errors.span(word.span(), "an event records what happened: a part that serde skips would be lost");
+            "skip" | "skip_serializing" | "skip_deserializing"
+                if matches!(place, Place::Event | Place::Payload) =>
+            {
+                errors.at(&word, "an event records what happened: what serde skips would be lost");
             }
             _ => {}
         }
+    }
+}
+
+/// The keys of a `#[serde(…)]`; nothing for other attributes.
+pub(in super::super) fn serde_words(attr: &Attribute) -> Vec<Ident> {
+    let words = |tokens: TokenStream| {
+        tokens.into_iter().filter_map(|tree| match tree {
+            TokenTree::Ident(word) => Some(word),
+            _ => None,
+        })
+    };
+    match &attr.meta {
+        Meta::List(list) if attr.path().is_ident("serde") => words(list.tokens.clone()).collect(),
+        _ => Vec::new(),
     }
 }

@@ -1,7 +1,9 @@
 //! `#[commands { … }]`
 
+use proc_macro2::Punct;
+use quote::ToTokens;
 use syn::{
-    Attribute, Expr, Ident, Meta, Token, braced, parenthesized,
+    Attribute, Expr, Ident, Meta, Token, braced,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     token,
@@ -17,7 +19,11 @@ use super::{
 use crate::errors::Errors;
 
 pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) -> Vec<Command> {
-    let parsed = attr.parse_args_with(|input: ParseStream<'_>| {
+    let Meta::List(list) = &attr.meta else {
+        broken.commands = true;
+        return Vec::new();
+    };
+    let parsed = list.parse_args_with(|input: ParseStream<'_>| {
         Ok(blocks::list(input, errors, &mut broken.commands, command))
     });
     errors.ok(parsed).unwrap_or_default()
@@ -25,87 +31,107 @@ pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) 
 
 fn command(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Command> {
     let attrs = Sorted::new(input.call(Attribute::parse_outer)?, Place::Command, errors);
-    let ident: Ident = input.parse()?;
+    let ident = blocks::name(input, "a command", errors)?;
     let mut broken = false;
-    let fields = if input.peek(token::Brace) {
+    let (mut fields, mut unnamed) = (None, Vec::new());
+    if input.peek(token::Brace) {
         let content;
         braced!(content in input);
-        Some(blocks::list(&content, errors, &mut broken, field))
-    } else if input.peek(token::Paren) {
-        let content;
-        let paren = parenthesized!(content in input);
-        let _: proc_macro2::TokenStream = content.parse()?;
+        fields = Some(blocks::list(&content, errors, &mut broken, field));
+    } else if let Some(types) = blocks::unnamed(
+        input,
+        &format!("the fields of a command have names: `{ident} {{ what: Type }} => Event`"),
+        errors,
+    )? {
         broken = true;
-        errors.span(
-            paren.span.join(),
-            format!("the fields of a command have names: `{ident} {{ what: Type }} => Event`"),
-        );
-        None
-    } else {
-        None
-    };
-    let events = match right_side(input) {
-        Ok(events) => events,
-        Err(error) => {
-            broken = true;
-            errors.span(
-                error.span(),
-                format!("`{ident}` does not say what it records: write `{ident} => Event` or `{ident} => Event | Other`"),
-            );
-            blocks::skip_to_comma(input);
-            Vec::new()
-        }
-    };
+        unnamed = types;
+    }
+    let events = right_side(input, &ident, errors).unwrap_or_else(|error| {
+        broken = true;
+        errors.push(error);
+        blocks::skip_to_comma(input);
+        Vec::new()
+    });
     let requires = requires(&attrs, &mut broken, errors);
-    let decide = argument(&attrs, "decide", "an expression that gives `Result<events, Error>`", &mut broken, errors);
+    let decide =
+        argument(&attrs, "decide", "an expression that gives `Result<events, Error>`", &mut broken, errors);
     let reads = attrs.once("reads", errors).and_then(|attr| {
         let names = attr.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated);
-        match names {
-            Ok(names) => Some(names.into_iter().collect()),
-            Err(_) => {
-                errors.at(&attr.meta, "`#[reads(…)]` takes names of fields: `#[reads(status, owner)]`");
-                None
-            }
+        if names.is_err() {
+            broken = true;
+            errors.at(&attr.meta, "`#[reads(…)]` takes names of fields: `#[reads(status, owner)]`");
         }
+        names.ok().map(|names| names.into_iter().collect())
     });
-    Ok(Command { ident, docs: attrs.docs, foreign: attrs.foreign, requires, decide, reads, fields, events, broken })
+    Ok(Command {
+        ident,
+        docs: attrs.docs,
+        foreign: attrs.foreign,
+        requires,
+        decide,
+        reads,
+        fields,
+        unnamed,
+        events,
+        broken,
+    })
 }
 
-/// `=> Event | Event`
-fn right_side(input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
-    input.parse::<Token![=>]>()?;
-    let events = Punctuated::<Ident, Token![|]>::parse_separated_nonempty(input)?;
-    Ok(events.into_iter().collect())
+/// `=> Event | Event`; nothing where neither the arrow nor an event is there.
+fn right_side(input: ParseStream<'_>, command: &Ident, errors: &mut Errors) -> syn::Result<Vec<Ident>> {
+    let arrow = input.parse::<Token![=>]>().is_ok();
+    let place = input.span();
+    while !arrow && !input.peek(Token![,]) && input.parse::<Punct>().is_ok() {}
+    if !arrow && !input.peek(Ident) {
+        return Ok(Vec::new());
+    }
+    let mut events = vec![blocks::event(input, errors)?];
+    if !arrow {
+        let event = events.first();
+        errors.span(place, format!("expected `=>`: write `{command} => {}`", event.to_token_stream()));
+    }
+    while input.parse::<Token![|]>().is_ok() {
+        events.push(blocks::event(input, errors)?);
+    }
+    let next_item = input.is_empty() || input.peek(Token![,]) || input.peek(Ident) || input.peek(Token![#]);
+    if !next_item {
+        errors.span(input.span(), "expected `,`, or `|` and another event");
+        blocks::skip_to_comma(input);
+    }
+    Ok(events)
 }
 
 fn requires(attrs: &Sorted, broken: &mut bool, errors: &mut Errors) -> Vec<Require> {
     let guards = attrs.ours.iter().filter(|(key, _)| *key == "require").map(|(_, attr)| attr);
     let mut requires = Vec::new();
     for attr in guards {
-        match attr.parse_args() {
+        match attr.parse_args_with(require) {
             Ok(require) => requires.push(require),
             Err(error) => {
                 *broken = true;
-                let shape = "`#[require(condition, error)]` takes a condition and the error to give when it does not hold";
-                // An expression that does not parse is told apart from one that is missing.
-                let message = if attr.parse_args::<Expr>().is_ok() || is_empty(&attr.meta) {
-                    shape.to_owned()
-                } else {
-                    format!("{error}; {shape}")
-                };
-                errors.span(error.span(), message);
+                errors.push(error);
             }
         }
     }
     requires
 }
 
-fn is_empty(meta: &Meta) -> bool {
-    match meta {
-        Meta::Path(_) => true,
-        Meta::List(list) => list.tokens.is_empty(),
-        Meta::NameValue(_) => false,
+fn require(input: ParseStream<'_>) -> syn::Result<Require> {
+    let shape =
+        "`#[require(condition, error)]` takes a condition and the error to give when it does not hold";
+    let wrong = |span| Err(syn::Error::new(span, shape));
+    if input.is_empty() {
+        return wrong(input.span());
     }
+    let condition: Expr = input.parse()?;
+    let _: Token![,] = input.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), shape))?;
+    let wrong = |span| Err(syn::Error::new(span, shape));
+    if input.is_empty() {
+        return wrong(input.span());
+    }
+    let error = input.parse()?;
+    let _: Option<Token![,]> = input.parse()?;
+    if input.is_empty() { Ok(Require { condition, error }) } else { wrong(input.span()) }
 }
 
 fn argument<T: Parse>(
@@ -120,32 +146,22 @@ fn argument<T: Parse>(
         Ok(argument) => Some(argument),
         Err(error) => {
             *broken = true;
-            errors.span(error.span(), format!("{error}; `#[{key}(…)]` takes {what}"));
+            errors.span(error.span(), format!("`#[{key}(…)]` takes {what}: {error}"));
             None
         }
-    }
-}
-
-impl Parse for Require {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let require = Self { condition: input.parse()?, _comma: input.parse()?, error: input.parse()? };
-        let _: Option<Token![,]> = input.parse()?;
-        if input.is_empty() { Ok(require) } else { Err(input.error("`#[require]` takes two things")) }
     }
 }
 
 fn field(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<CommandField> {
     let attrs = Sorted::new(input.call(Attribute::parse_outer)?, Place::CommandField, errors);
     let ident = blocks::field_name(input, Place::CommandField, errors)?;
-    let ty = if input.peek(Token![:]) {
-        input.parse::<Token![:]>()?;
-        Some(input.parse()?)
-    } else {
-        None
-    };
+    let ty = blocks::field_type(input, &ident, errors);
     if input.peek(Token![=]) {
         let equals: Token![=] = input.parse()?;
-        errors.at(&equals, "a field of a command is given by the caller; fill a field in where the event declares it");
+        errors.at(
+            &equals,
+            "a field of a command is given by the caller; fill a field in where the event declares it",
+        );
         blocks::skip_to_comma(input);
     }
     Ok(CommandField { ident, docs: attrs.docs, foreign: attrs.foreign, ty })

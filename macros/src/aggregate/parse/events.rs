@@ -1,6 +1,7 @@
 //! `#[events { … }]`
 
-use syn::{Attribute, Expr, Ident, LitStr, Meta, Token, braced, parenthesized, parse::ParseStream, token};
+use proc_macro2::TokenStream;
+use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Token, braced, parse::ParseStream, token};
 
 use super::{
     super::{
@@ -12,33 +13,33 @@ use super::{
 use crate::errors::Errors;
 
 pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) -> Vec<Event> {
-    let parsed = attr.parse_args_with(|input: ParseStream<'_>| {
-        Ok(blocks::list(input, errors, &mut broken.events, event))
-    });
+    let Meta::List(list) = &attr.meta else {
+        broken.events = true;
+        return Vec::new();
+    };
+    let parsed = list
+        .parse_args_with(|input: ParseStream<'_>| Ok(blocks::list(input, errors, &mut broken.events, event)));
     errors.ok(parsed).unwrap_or_default()
 }
 
 fn event(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Event> {
     let attrs = Sorted::new(input.call(Attribute::parse_outer)?, Place::Event, errors);
-    let ident: Ident = input.parse()?;
+    let ident = blocks::name(input, "an event", errors)?;
     let mut broken = false;
-    let mut payload = Vec::new();
+    let (mut payload, mut unnamed) = (Vec::new(), Vec::new());
     if input.peek(token::Brace) {
         let content;
         braced!(content in input);
         payload = blocks::list(&content, errors, &mut broken, self::payload);
-    } else if input.peek(token::Paren) {
-        let content;
-        let paren = parenthesized!(content in input);
-        let _: proc_macro2::TokenStream = content.parse()?;
+    } else if let Some(types) = blocks::unnamed(
+        input,
+        &format!("the fields of an event have names: `{ident} {{ what: Type }}`"),
+        errors,
+    )? {
         broken = true;
-        errors.span(
-            paren.span.join(),
-            format!("the fields of an event have names: `{ident} {{ what: Type }}`"),
-        );
+        unnamed = types;
     }
     if input.peek(Token![=]) {
-        broken = true;
         let equals: Token![=] = input.parse()?;
         errors.at(&equals, "an event has no number; leave this out (a stored name is `#[name = \"…\"]`)");
         blocks::skip_to_comma(input);
@@ -53,6 +54,7 @@ fn event(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Event> {
         foreign: attrs.foreign,
         ident,
         payload,
+        unnamed,
         broken,
     })
 }
@@ -62,11 +64,11 @@ fn name(attrs: &Sorted, errors: &mut Errors) -> Option<LitStr> {
     let attr = attrs.once("name", errors)?;
     match &attr.meta {
         Meta::NameValue(pair) => match &pair.value {
-            Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(name), .. }) if name.value().trim().is_empty() => {
+            Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) if name.value().trim().is_empty() => {
                 errors.at(name, "a stored name cannot be empty");
                 None
             }
-            Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(name), .. }) => Some(name.clone()),
+            Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Some(name.clone()),
             other => {
                 errors.at(other, "a stored name is a string literal: `#[name = \"…\"]`");
                 None
@@ -82,15 +84,17 @@ fn name(attrs: &Sorted, errors: &mut Errors) -> Option<LitStr> {
 fn payload(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Payload> {
     let attrs = Sorted::new(input.call(Attribute::parse_outer)?, Place::Payload, errors);
     let ident = blocks::field_name(input, Place::Payload, errors)?;
-    let ty = if input.peek(Token![:]) {
-        input.parse::<Token![:]>()?;
-        Some(input.parse()?)
-    } else {
-        None
-    };
+    let ty = blocks::field_type(input, &ident, errors);
     let fill = if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
-        Some(input.parse()?)
+        Some(input.parse().unwrap_or_else(|error: syn::Error| {
+            errors.span(
+                error.span(),
+                format!("`{ident} = …` takes an expression that fills the field in: {error}"),
+            );
+            blocks::skip_to_comma(input);
+            Expr::Verbatim(TokenStream::new())
+        }))
     } else {
         None
     };

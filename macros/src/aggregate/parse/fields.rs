@@ -1,15 +1,15 @@
 //! The fields of the struct and their `#[on(…)]`.
 
+use proc_macro2::Span;
 use syn::{
-    Attribute, BinOp, Expr, Field as SynField, FieldsNamed, Ident, Meta, Token,
-    parse::{Parse, ParseStream},
+    Attribute, BinOp, Expr, Field as SynField, FieldsNamed, Ident, Token, parse::ParseStream,
     spanned::Spanned,
 };
 
 use super::{
     super::{
         ast::{Field, Operator, Rule},
-        keys,
+        keys::{self, Place},
     },
     blocks, docs,
 };
@@ -31,10 +31,12 @@ fn field(original: &SynField, errors: &mut Errors) -> Option<Field> {
         broken: false,
     };
     for attr in &original.attrs {
-        if attr.path().is_ident("id") {
-            field.id = flag(attr, errors);
+        if let Some(message) = keys::out_of_place(attr, Place::Field) {
+            errors.span(attr.meta.span(), message);
+        } else if attr.path().is_ident("id") {
+            once(&mut field.id, attr, errors);
         } else if attr.path().is_ident("version") {
-            field.version = flag(attr, errors);
+            once(&mut field.version, attr, errors);
         } else if attr.path().is_ident("on") {
             rules(attr, &mut field, errors);
         } else if attr.path().is_ident("unique")
@@ -46,18 +48,16 @@ fn field(original: &SynField, errors: &mut Errors) -> Option<Field> {
     Some(field)
 }
 
-fn flag(attr: &Attribute, errors: &mut Errors) -> Option<proc_macro2::Span> {
-    if !matches!(attr.meta, Meta::Path(_)) {
-        errors.at(&attr.meta, "this takes nothing; leave the rest out");
+fn once(flag: &mut Option<Span>, attr: &Attribute, errors: &mut Errors) {
+    if flag.replace(blocks::flag(attr, errors)).is_some() {
+        errors.at(&attr.meta, "this stands here twice; remove one");
     }
-    Some(attr.path().span())
 }
 
 fn rules(attr: &Attribute, field: &mut Field, errors: &mut Errors) {
     let mut broken = false;
-    let parsed = attr.parse_args_with(|input: ParseStream<'_>| {
-        Ok(blocks::list(input, errors, &mut broken, |input, _| input.parse::<Rule>()))
-    });
+    let parsed =
+        attr.parse_args_with(|input: ParseStream<'_>| Ok(blocks::list(input, errors, &mut broken, rule)));
     match parsed {
         Ok(rules) => {
             if rules.is_empty() && !broken {
@@ -74,20 +74,15 @@ fn rules(attr: &Attribute, field: &mut Field, errors: &mut Errors) {
     field.broken |= broken;
 }
 
-impl Parse for Rule {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut events = vec![input.parse::<Ident>()?];
-        if input.peek(Token![::]) {
-            return Err(input.error("name the event alone, without a path: all of them are the aggregate's own"));
-        }
-        while input.peek(Token![|]) && !input.peek(Token![|=]) {
-            input.parse::<Token![|]>()?;
-            events.push(input.parse()?);
-        }
-        let operator = operator(input, &events)?;
-        let body: Expr = input.parse()?;
-        Ok(Self { events, operator, body })
+fn rule(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Rule> {
+    let mut events = vec![blocks::event(input, errors)?];
+    while input.peek(Token![|]) && !input.peek(Token![|=]) {
+        input.parse::<Token![|]>()?;
+        events.push(blocks::event(input, errors)?);
     }
+    let operator = operator(input, &events)?;
+    let body: Expr = input.parse()?;
+    Ok(Rule { events, operator, body })
 }
 
 fn operator(input: ParseStream<'_>, events: &[Ident]) -> syn::Result<Operator> {
@@ -115,8 +110,10 @@ fn operator(input: ParseStream<'_>, events: &[Ident]) -> syn::Result<Operator> {
             );
             // At the end of the attribute there is no token to point at but the event's name.
             match events.last() {
-                Some(last) if input.is_empty() || input.peek(Token![,]) => {
-                    Err(syn::Error::new(last.span(), message))
+                Some(last) if input.is_empty() => Err(syn::Error::new(last.span(), message)),
+                Some(last) if input.peek(Token![,]) => {
+                    let join = format!("{message}; to join several events write `{event} | Other = value`");
+                    Err(syn::Error::new(last.span(), join))
                 }
                 _ => Err(input.error(message)),
             }

@@ -8,13 +8,29 @@ mod events;
 mod fields;
 mod options;
 
-use syn::{Attribute, Data, DeriveInput, Fields, Meta, spanned::Spanned};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::ast::{Broken, Item};
-use crate::errors::Errors;
+use quote::ToTokens;
+use syn::{
+    Attribute, Data, DataStruct, DeriveInput, Fields, FieldsNamed, MacroDelimiter, Meta, spanned::Spanned,
+};
+
+pub(super) use blocks::serde_words;
+
+use super::{
+    ast::{Broken, Item},
+    keys::{self, Place},
+};
+use crate::errors::{Errors, place};
 
 /// Reads the annotated item.
 pub(super) fn parse(input: DeriveInput, errors: &mut Errors) -> Item {
+    let distinction = distinction(&input);
+    for attr in &input.attrs {
+        if let Some(message) = keys::out_of_place(attr, Place::Struct) {
+            errors.span(attr.meta.span(), message);
+        }
+    }
     let options = options::parse(&input.attrs, errors);
     let mut broken = Broken::default();
     if !input.generics.params.is_empty() {
@@ -24,76 +40,87 @@ pub(super) fn parse(input: DeriveInput, errors: &mut Errors) -> Item {
         );
     }
     let name = &input.ident;
-    let fields = match &input.data {
-        Data::Struct(data) => match &data.fields {
-            Fields::Named(named) => fields::parse(named, errors),
-            Fields::Unnamed(_) | Fields::Unit => {
-                broken.fields = true;
-                errors.at(
-                    name,
-                    format!("an aggregate has named fields, one of them its id: `struct {name} {{ #[id] id: … }}`"),
-                );
-                Vec::new()
-            }
-        },
-        Data::Enum(_) | Data::Union(_) => {
+    let fields = match named_fields(&input) {
+        Ok(named) => fields::parse(named, errors),
+        Err(error) => {
             broken.fields = true;
-            errors.at(
-                name,
-                "an aggregate is a struct with named fields; use an enum as the type of a field, such as `status: Status`",
-            );
+            errors.push(error);
             Vec::new()
         }
     };
     let events = match block(&input.attrs, "events", errors) {
-        Found::Block(attr) => events::parse(attr, &mut broken, errors),
-        Found::Wrong => {
-            broken.events = true;
-            Vec::new()
-        }
-        Found::None => {
+        Some(attr) => events::parse(attr, &mut broken, errors),
+        None => {
             broken.events = true;
             errors.at(name, "no events: add `#[events { #[creates] Opened { … }, … }]` to the struct");
             Vec::new()
         }
     };
     let commands = match block(&input.attrs, "commands", errors) {
-        Found::Block(attr) => commands::parse(attr, &mut broken, errors),
-        Found::Wrong => {
-            broken.commands = true;
-            Vec::new()
-        }
-        Found::None if broken.events || events.iter().all(|event| event.retired.is_some()) => Vec::new(),
-        Found::None => {
+        Some(attr) => commands::parse(attr, &mut broken, errors),
+        None if broken.events || events.iter().all(|event| event.retired.is_some()) => Vec::new(),
+        None => {
             broken.commands = true;
             errors.at(name, "no commands: add `#[commands { Open => Opened, … }]` to the struct");
             Vec::new()
         }
     };
     let docs = docs(&input.attrs);
-    Item { vis: input.vis, ident: input.ident, docs, options, fields, events, commands, broken }
+    Item {
+        vis: input.vis,
+        ident: input.ident,
+        generics: input.generics,
+        docs,
+        options,
+        fields,
+        events,
+        commands,
+        broken,
+        distinction,
+    }
 }
 
-enum Found<'a> {
-    Block(&'a Attribute),
-    Wrong,
-    None,
+fn named_fields(input: &DeriveInput) -> syn::Result<&FieldsNamed> {
+    let name = &input.ident;
+    let message = match &input.data {
+        Data::Struct(DataStruct { fields: Fields::Named(named), .. }) => return Ok(named),
+        Data::Struct(_) => {
+            format!("an aggregate has named fields, one of them its id: `struct {name} {{ #[id] id: … }}`")
+        }
+        Data::Enum(_) | Data::Union(_) => {
+            "an aggregate is a struct with named fields; use an enum as the type of a field, such as `status: Status`"
+                .to_owned()
+        }
+    };
+    Err(syn::Error::new_spanned(name, message))
 }
 
 /// The attribute `#[events { … }]` or `#[commands { … }]`.
-fn block<'a>(attrs: &'a [Attribute], key: &str, errors: &mut Errors) -> Found<'a> {
+fn block<'a>(attrs: &'a [Attribute], key: &str, errors: &mut Errors) -> Option<&'a Attribute> {
     let mut found = attrs.iter().filter(|attr| attr.path().is_ident(key));
-    let Some(first) = found.next() else { return Found::None };
+    let first = found.next()?;
     for again in found {
         errors.at(again.path(), format!("`#[{key}]` stands here twice; write one block"));
     }
-    match &first.meta {
-        Meta::List(list) if matches!(list.delimiter, syn::MacroDelimiter::Brace(_)) => Found::Block(first),
-        _ => {
-            errors.span(first.meta.span(), format!("`{key}` takes a block in braces: `#[{key} {{ … }}]`"));
-            Found::Wrong
-        }
+    let in_braces =
+        matches!(&first.meta, Meta::List(list) if matches!(list.delimiter, MacroDelimiter::Brace(_)));
+    if !in_braces {
+        errors.span(first.meta.span(), format!("`{key}` takes a block in braces: `#[{key} {{ … }}]`"));
     }
+    Some(first)
+}
+
+/// Everything that the item says, and where: aggregates of one name stand in different places, and those that a macro
+/// of the user's writes in one place say different things.
+fn distinction(input: &DeriveInput) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let span = input.ident.span();
+    input.to_token_stream().to_string().hash(&mut hasher);
+    place(span).hash(&mut hasher);
+    if proc_macro::is_available() {
+        span.unwrap().file().hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// The doc comments among the attributes.

@@ -11,11 +11,14 @@ use syn::{
 use super::{
     super::{
         ast::{Derive, Options},
-        keys::{self, OPTIONS},
+        keys::{self, OPTIONS, USUAL_DERIVES},
     },
     blocks,
 };
-use crate::{errors::Errors, suggest::instead};
+use crate::{
+    errors::Errors,
+    suggest::{instead, similar},
+};
 
 pub(super) fn parse(attrs: &[Attribute], errors: &mut Errors) -> Options {
     let mut options = Options {
@@ -31,7 +34,9 @@ pub(super) fn parse(attrs: &[Attribute], errors: &mut Errors) -> Options {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("aggregate")) {
         let mut broken = false;
         let parsed = attr.parse_args_with(|input: ParseStream<'_>| {
-            blocks::list(input, errors, &mut broken, |input, _| option(input, &mut options, &mut seen));
+            blocks::list(input, errors, &mut broken, |input, errors| {
+                option(input, &mut options, &mut seen, errors)
+            });
             Ok(())
         });
         errors.ok(parsed);
@@ -39,29 +44,43 @@ pub(super) fn parse(attrs: &[Attribute], errors: &mut Errors) -> Options {
     options
 }
 
-fn option(input: ParseStream<'_>, options: &mut Options, seen: &mut Vec<String>) -> syn::Result<()> {
+fn option(
+    input: ParseStream<'_>,
+    options: &mut Options,
+    seen: &mut Vec<String>,
+    errors: &mut Errors,
+) -> syn::Result<()> {
     let key = input.call(Ident::parse_any)?;
-    let name = key.to_string();
-    if !OPTIONS.contains(&name.as_str()) {
-        let message = format!("unknown option `{name}`{}", instead(&name, "options", OPTIONS.iter().copied()));
-        return Err(syn::Error::new(key.span(), message));
-    }
+    let mut name = key.to_string();
     if let Some(message) = keys::later(&name) {
         return Err(syn::Error::new(key.span(), message));
+    }
+    let supported = OPTIONS.iter().copied().filter(|option| keys::later(option).is_none());
+    if !OPTIONS.contains(&name.as_str()) {
+        let message = format!("unknown option `{name}`{}", instead(&name, "options", supported.clone()));
+        match similar(&name, supported) {
+            // Read on as what was meant.
+            Some(meant) => {
+                errors.at(&key, message);
+                name = meant.to_owned();
+            }
+            None => return Err(syn::Error::new(key.span(), message)),
+        }
     }
     if seen.contains(&name) {
         return Err(syn::Error::new(key.span(), format!("`{name}` is set twice; remove one")));
     }
     match name.as_str() {
-        "error" => options.error = Some(value::<Type>(input, &key, "a type: `error = MyError`")?),
+        "error" => options.error = Some(error_type(input, &key, errors)),
         "category" => options.category = Some(category(input, &key)?),
-        "event" => options.event = Some(value(input, &key, "a name: `event = MyEvent`")?),
-        "command" => options.command = Some(value(input, &key, "a name: `command = MyCommand`")?),
+        "event" => options.event = Some(enum_name(input, &key, "a name: `event = MyEvent`", errors)?),
+        "command" => options.command = Some(enum_name(input, &key, "a name: `command = MyCommand`", errors)?),
         "event_derive" => options.event_derive = derives(input, &key)?,
         "command_derive" => options.command_derive = derives(input, &key)?,
         _ => {
-            input.parse::<Token![=]>().map_err(|error| wrong(&error, &key, "a path: `crate = my::factum`"))?;
-            options.krate = input.call(Path::parse_mod_style)?;
+            let what = "a path: `crate = my::factum`";
+            input.parse::<Token![=]>().map_err(|error| wrong(&error, &key, what))?;
+            options.krate = input.call(Path::parse_mod_style).map_err(|error| wrong(&error, &key, what))?;
         }
     }
     seen.push(name);
@@ -70,6 +89,26 @@ fn option(input: ParseStream<'_>, options: &mut Options, seen: &mut Vec<String>)
 
 fn value<T: Parse>(input: ParseStream<'_>, key: &Ident, what: &str) -> syn::Result<T> {
     input.parse::<Token![=]>().map_err(|error| wrong(&error, key, what))?;
+    input.parse().map_err(|error| wrong(&error, key, what))
+}
+
+fn error_type(input: ParseStream<'_>, key: &Ident, errors: &mut Errors) -> Type {
+    value(input, key, "a type: `error = MyError`").unwrap_or_else(|error| {
+        blocks::skip_to_comma(input);
+        errors.unknown_type(error)
+    })
+}
+
+/// The name of a generated enum; one in quotes is a mistake, and read all the same.
+fn enum_name(input: ParseStream<'_>, key: &Ident, what: &str, errors: &mut Errors) -> syn::Result<Ident> {
+    input.parse::<Token![=]>().map_err(|error| wrong(&error, key, what))?;
+    if let Ok(quoted) = input.fork().parse::<LitStr>()
+        && let Ok(name) = quoted.parse()
+    {
+        input.parse::<LitStr>()?;
+        errors.at(&quoted, format!("`{key}` takes {what}, without quotes"));
+        return Ok(name);
+    }
     input.parse().map_err(|error| wrong(&error, key, what))
 }
 
@@ -82,14 +121,31 @@ fn category(input: ParseStream<'_>, key: &Ident) -> syn::Result<LitStr> {
 }
 
 fn derives(input: ParseStream<'_>, key: &Ident) -> syn::Result<Vec<Derive>> {
-    let what = "derives in parentheses: `event_derive(Eq, Hash)`; `!PartialEq` leaves a usual one out";
+    let what = format!("derives in parentheses: `{key}(Eq, Hash)`; `!PartialEq` leaves a usual one out");
     if !input.peek(token::Paren) {
-        return Err(wrong(&input.error(""), key, what));
+        return Err(wrong(&input.error(""), key, &what));
     }
     let content;
     syn::parenthesized!(content in input);
-    let list = Punctuated::<Derive, Token![,]>::parse_terminated(&content)?;
+    let list = Punctuated::<Derive, Token![,]>::parse_terminated(&content);
+    let list = list.map_err(|error| wrong(&error, key, &what))?;
+    for derive in list.iter().filter(|derive| derive.without) {
+        may_be_left_out(derive, key)?;
+    }
     Ok(list.into_iter().collect())
+}
+
+fn may_be_left_out(derive: &Derive, key: &Ident) -> syn::Result<()> {
+    let name = derive.name();
+    let usual: Vec<_> = USUAL_DERIVES.iter().map(|usual| format!("`{usual}`")).collect();
+    let message = if !USUAL_DERIVES.contains(&name.as_str()) {
+        format!("`{name}` is not derived unless you ask for it; what can be left out is {}", usual.join(", "))
+    } else if key == "event_derive" && ["Serialize", "Deserialize"].contains(&name.as_str()) {
+        format!("events are stored, so `{name}` cannot be left out")
+    } else {
+        return Ok(());
+    };
+    Err(syn::Error::new_spanned(&derive.path, message))
 }
 
 impl Parse for Derive {

@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{
     SqliteOptions, Synchronous,
     error::failed,
     known::Known,
+    patience::Patience,
     schema::{self, Owner},
     tail::StoreKey,
 };
@@ -26,6 +27,10 @@ const STATEMENTS: usize = 32;
 /// How much of the database each connection keeps in memory.
 const CACHE_KIB: i64 = 8 * 1024;
 
+/// How many pages of the log lie between two merges into the database. Pages that are written again and again are then
+/// merged once; four times SQLite's own number was worth a tenth of the processor's time.
+const LOG_PAGES: i64 = 4000;
+
 /// A connection, and what it need not look up again.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -35,9 +40,14 @@ pub(super) struct Session {
 }
 
 impl Session {
-    fn new(connection: Connection, store: StoreKey) -> Self {
+    fn new(connection: Connection, store: StoreKey) -> Result<Self, rusqlite::Error> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self { connection, known: Known::default(), store }
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        // A statement keeps its plan. Else SQLite looks at what is bound and compiles it again, each time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        // A transaction makes its own parents; to look for them again with each row would be for nothing.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
+        Ok(Self { connection, known: Known::default(), store })
     }
 
     /// Carries out a statement that gives no rows.
@@ -47,10 +57,10 @@ impl Session {
 
     /// Opens a database in memory, which this connection alone can see.
     pub(super) fn in_memory(store: StoreKey) -> Result<Self, StoreError> {
-        let connection =
-            Connection::open_in_memory().map_err(|error| failed("opening a database in memory", error))?;
-        schema::create(&connection, ":memory:")?;
-        Ok(Self::new(connection, store))
+        let failed = |error| failed("opening a database in memory", error);
+        let connection = Connection::open_in_memory().map_err(failed)?;
+        schema::create(&connection, "the database in memory")?;
+        Self::new(connection, store).map_err(failed)
     }
 }
 
@@ -87,21 +97,29 @@ impl File {
         let durability = self.configure(&connection)?;
         // From here on a busy database is the affair of whoever begins a transaction.
         connection.busy_timeout(Duration::ZERO).map_err(|error| self.failed_opening(error))?;
-        Ok((Session::new(connection, self.store), durability))
+        Ok((self.session(connection)?, durability))
     }
 
     /// Opens one more connection that reads.
     pub(super) fn open_reader(&self) -> Result<Session, StoreError> {
-        Ok(Session::new(self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?, self.store))
+        self.session(self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+    }
+
+    fn session(&self, connection: Connection) -> Result<Session, StoreError> {
+        Session::new(connection, self.store).map_err(|error| self.failed_opening(error))
     }
 
     fn connect(&self, flags: OpenFlags) -> Result<Connection, StoreError> {
-        let connection = self.open(&self.path, flags).map_err(|error| self.failed_opening(error))?;
+        let connection = self.open(&self.path, flags).map_err(|error| match &self.options.vfs {
+            Some(vfs) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
+                StoreError::invalid(format!("there is no VFS `{vfs}`: register it first")).because(error)
+            }
+            _ => self.failed_opening(error),
+        })?;
         // Larger than SQLite can count is as good as for ever.
         let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
         connection
             .busy_timeout(self.options.busy_timeout.min(longest))
-            .and_then(|()| connection.pragma_update(None, "cache_size", -CACHE_KIB))
             .map_err(|error| self.failed_opening(error))?;
         Ok(connection)
     }
@@ -120,21 +138,23 @@ impl File {
     /// Only through SQLite, because closing a file that was opened in any other way would drop the locks that this
     /// process has on it. What cannot be told here is left to `claim`.
     fn peek(&self) -> Result<(), StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let Ok(connection) = self.open(Path::new(&self.immutable()), flags) else {
-            return Ok(());
+        let no_database = || {
+            StoreError::new(
+                StoreErrorKind::Foreign,
+                format!("{} is not a SQLite database: name another file", self.name),
+            )
         };
+        // SQLite takes a file of one byte for an empty one.
+        if fs::metadata(&self.path).is_ok_and(|file| file.len() == 1) {
+            return Err(no_database());
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let Ok(connection) = self.open(Path::new(&self.immutable()), flags) else { return Ok(()) };
         let owner = connection.unchecked_transaction().and_then(|looking| Owner::of(&looking));
         match owner {
             Ok(owner) => owner.refuse_others(&self.name),
-            Err(error)
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase)
-                    && !self.was_being_made() =>
-            {
-                Err(StoreError::new(
-                    StoreErrorKind::Foreign,
-                    format!("{} is not a SQLite database: name another file", self.name),
-                ))
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+                if self.was_being_made() { Ok(()) } else { Err(no_database()) }
             }
             Err(_) => Ok(()),
         }
@@ -194,8 +214,11 @@ impl File {
     /// Sets the database up, and reads back what came of it.
     fn configure(&self, connection: &Connection) -> Result<Durability, StoreError> {
         let failed = |error| self.failed_opening(error);
-        let mode: String =
-            connection.query_row("PRAGMA journal_mode = wal", (), |row| row.get(0)).map_err(failed)?;
+        // To its end: the mode is written when the statement ends, and that may fail. And here SQLite itself does not
+        // wait for others, who may be opening the new file as well.
+        let mode: String = Patience::of(self.options.busy_timeout)
+            .attempt(|| connection.query_one("PRAGMA journal_mode = wal", (), |row| row.get(0)))
+            .map_err(failed)?;
         if mode != "wal" {
             return Err(StoreError::new(
                 StoreErrorKind::Io,
@@ -210,8 +233,7 @@ impl File {
         let full = self.options.synchronous == Synchronous::Full;
         connection.pragma_update(None, "fullfsync", full).map_err(failed)?;
         connection.pragma_update(None, "checkpoint_fullfsync", full).map_err(failed)?;
-        // A transaction makes its own parents; looking for them again with each row would be for nothing.
-        connection.pragma_update(None, "foreign_keys", false).map_err(failed)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(failed)?;
         let synchronous: i64 =
             connection.query_row("PRAGMA synchronous", (), |row| row.get(0)).map_err(failed)?;
         Ok(match synchronous {
@@ -222,7 +244,11 @@ impl File {
     }
 
     fn failed_opening(&self, error: rusqlite::Error) -> StoreError {
-        failed(&format!("opening {}", self.name), error)
+        let hint = match error.sqlite_error_code() {
+            Some(ErrorCode::CannotOpen) => " (its directory must be there and be writable)",
+            _ => "",
+        };
+        failed(&format!("opening {}{hint}", self.name), error)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::store::{Name, StreamId};
 const STREAMS: usize = 4096;
 
 /// How many names of events are remembered. When there are more, memory begins anew.
-const NAMES: usize = 256;
+const NAMES: usize = 64;
 
 /// Categories, streams and names that were met.
 #[derive(Debug, Default)]

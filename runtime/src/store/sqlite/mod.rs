@@ -4,6 +4,7 @@ mod connection;
 mod error;
 mod known;
 mod options;
+mod patience;
 mod read;
 mod record;
 mod row;
@@ -35,7 +36,7 @@ use self::{
 };
 use super::{
     AppendError, BoxFuture, Capabilities, Commit, Committed, Durability, Facts, Filter, Page, Position,
-    Store, StoreError, StreamId, StreamPage,
+    Store, StoreError, StoreErrorKind, StreamId, StreamPage,
 };
 use crate::Version;
 
@@ -137,13 +138,14 @@ impl SqliteStore {
 }
 
 impl Core {
+    /// Whether other processes can write too.
+    const fn is_shared(&self) -> bool {
+        self.readers.is_some()
+    }
+
     /// Writes the commit here and now; `None` if another one is writing, in this process or in another.
     fn try_write(&self, commit: &Commit) -> Option<Answer> {
-        let mut writer = match self.writer.try_lock() {
-            Ok(writer) => writer,
-            Err(TryLockError::Poisoned(writer)) => writer.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
+        let mut writer = try_lock(&self.writer)?;
         let answer = writer.try_write(commit)?;
         drop(writer);
         self.publish(slice::from_ref(&answer));
@@ -182,6 +184,21 @@ impl Core {
         }
     }
 
+    /// Reads what an append will follow. A commit empties the memory of all connections but the one that wrote, so
+    /// where nobody is appending, that one reads.
+    fn read_ahead<T>(&self, read: impl Fn(&mut Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.appending.load(Ordering::Relaxed) == 0
+            && let Some(mut writer) = try_lock(&self.writer)
+        {
+            match read(&mut writer.session) {
+                // This connection waits for nobody; those that only read do.
+                Err(busy) if busy.kind() == StoreErrorKind::Unavailable => {}
+                outcome => return outcome,
+            }
+        }
+        self.read(read)
+    }
+
     /// The last position that there is, in whichever process it was written.
     fn look(&self) -> Result<Position, StoreError> {
         let head = self.read(|session| read::head(&session.connection))?;
@@ -193,6 +210,14 @@ impl Core {
 /// After a panic the connection may be inside of a transaction. The next one to begin one looks for that.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// An append that is on its way.
@@ -235,7 +260,9 @@ impl Store for SqliteStore {
         from: Version,
         limit: usize,
     ) -> BoxFuture<'a, Result<Facts, StoreError>> {
-        Box::pin(async move { self.core.read(|session| read::facts(session, stream, from, limit.max(1))) })
+        Box::pin(
+            async move { self.core.read_ahead(|session| read::facts(session, stream, from, limit.max(1))) },
+        )
     }
 
     fn read_all<'a>(
@@ -260,16 +287,20 @@ impl Store for SqliteStore {
     fn wait(&self, after: Position) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let mut head = self.core.head.subscribe();
-            // The sender lives as long as `self`, so waiting ends with an event or with the time to look again.
             while self.core.look()? <= after {
-                let _ = tokio::time::timeout(LOOK_EVERY, head.wait_for(|head| *head > after)).await;
+                let grown = head.wait_for(|head| *head > after);
+                // The sender lives as long as `self`, so waiting ends with an event, or with the time to look again.
+                if self.core.is_shared() {
+                    let _ = tokio::time::timeout(LOOK_EVERY, grown).await;
+                } else {
+                    let _ = grown.await;
+                }
             }
             Ok(())
         })
     }
 
     fn capabilities(&self) -> Capabilities {
-        // Nobody else can write to a database in memory.
-        Capabilities { wakes: self.core.readers.is_none(), ..Capabilities::new(self.core.durability) }
+        Capabilities { wakes: !self.core.is_shared(), ..Capabilities::new(self.core.durability) }
     }
 }

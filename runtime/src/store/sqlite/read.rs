@@ -36,6 +36,10 @@ const CATEGORY: &str = concat!(
 
 const HEAD: &str = "SELECT max(position) FROM events";
 
+/// For the test of their plans.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 4] = [STREAM, FACTS, ALL, CATEGORY];
+
 /// The largest number of events for which room is made before they are there.
 const MANY: usize = 1024;
 

@@ -31,6 +31,10 @@ const NEW_EVENT: &str = "INSERT INTO events (stream, version, category, at, id, 
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const NEW_COMMIT: &str = "INSERT INTO commits (id, position) VALUES (?1, ?2)";
 
+/// For the test of their plans.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 3] = [AT_VERSION, FROM_POSITION, COMMIT];
+
 /// Records the commit, or says why not. Where the answer is an error and something was written, the transaction has to
 /// be rolled back.
 pub(super) fn record(session: &mut Session, commit: &Commit) -> Answer {

@@ -10,7 +10,7 @@ use crate::{
     store::{Append, Expected, StreamId, Tail},
 };
 
-const LAST: &str = "SELECT stream, version, at FROM events \
+pub(super) const LAST: &str = "SELECT stream, version, at FROM events \
     WHERE stream = (SELECT key FROM streams WHERE category = ?1 AND id = ?2) ORDER BY version DESC LIMIT 1";
 
 /// The end of a stream, as it was seen. Streams only grow, so all of this stays true of the event at `version`; only

@@ -1,26 +1,19 @@
 //! The writer: commits in transactions.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use rusqlite::{Error, ErrorCode};
 
 use super::{
     connection::Session,
     error::{failed, failed_together, is_busy},
+    patience::Patience,
     record::record,
 };
 use crate::store::{AppendError, Commit, Committed, StoreError};
 
 /// What is answered to a commit.
 pub(super) type Answer = Result<Committed, AppendError>;
-
-/// The pauses between looks at a database in which another process writes.
-const FIRST_PAUSE: Duration = Duration::from_micros(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The connection that writes. There is one in a store; other processes have theirs.
 #[derive(Debug)]
@@ -47,8 +40,8 @@ impl Writer {
     /// Carries the commits out: in one transaction if that works, else each in its own, so that nobody fails because of
     /// another one. Waits for other processes.
     pub(super) fn write(&mut self, commits: &[Commit]) -> Vec<Answer> {
-        let deadline = Instant::now().checked_add(self.patience);
-        if let Err(error) = self.begin_before(deadline) {
+        let patience = Patience::of(self.patience);
+        if let Err(error) = patience.attempt(|| self.begin()) {
             let error = Arc::new(error);
             return commits.iter().map(|_| Err(never_begun(&error).into())).collect();
         }
@@ -56,7 +49,7 @@ impl Writer {
             return vec![self.finish(commit)];
         }
         let answers = self.finish_together(commits);
-        let mut alone = |commit| match self.begin_before(deadline) {
+        let mut alone = |commit| match patience.attempt(|| self.begin()) {
             Ok(()) => self.finish(commit),
             Err(error) => Err(never_begun(&Arc::new(error)).into()),
         };
@@ -122,22 +115,6 @@ impl Writer {
         self.session.execute("BEGIN IMMEDIATE")
     }
 
-    /// Begins a transaction as soon as no other process is writing.
-    fn begin_before(&mut self, deadline: Option<Instant>) -> Result<(), Error> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match self.begin() {
-                Err(error)
-                    if is_busy(&error) && deadline.is_none_or(|deadline| Instant::now() < deadline) =>
-                {
-                    thread::sleep(pause);
-                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
     fn commit(&mut self) -> Result<(), Error> {
         self.session.execute("COMMIT")
     }
@@ -173,8 +150,9 @@ fn not_committed(commit: &Commit, error: &Arc<Error>) -> AppendError {
 /// Whether a COMMIT that failed like this has recorded nothing, and never will have.
 ///
 /// When the disk is full, the log could not be written to its end, and the mark that makes a transaction valid is what
-/// is written last. After any other failure the mark may be on the disk although SQLite takes the transaction for
-/// rolled back: a sync failed, say. If the machine died now, the next one to open the file would find it committed.
+/// is written last (where a VFS does not promise that a write leaves its neighbours alone, filling follows the mark; the
+/// platforms' own promise it). After any other failure the mark may be on the disk although SQLite takes the transaction
+/// for rolled back: a sync failed, say. If the machine died now, the next one to open the file would find it committed.
 fn is_definite(error: &Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy))
 }

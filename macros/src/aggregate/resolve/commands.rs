@@ -1,0 +1,152 @@
+//! Commands: their events, and their fields with types.
+
+use proc_macro2::Span;
+use syn::Ident;
+
+use super::{
+    super::{
+        ast,
+        model::{Body, Command, Event, Model, Payload},
+    },
+    concrete, find_event,
+};
+use crate::{errors::Errors, suggest::similar};
+
+pub(super) fn resolve(model: &Model, command: ast::Command, errors: &mut Errors) -> Option<Command> {
+    let ast::Command {
+        ident,
+        docs,
+        foreign,
+        requires,
+        decide,
+        reads,
+        fields,
+        unnamed,
+        events: names,
+        mut broken,
+    } = command;
+    if model.commands.iter().any(|other| other.ident == ident) {
+        errors.at(&ident, format!("the command `{ident}` is declared twice; remove one or rename it"));
+        return None;
+    }
+    let mut events: Vec<(usize, Span)> = Vec::new();
+    for name in &names {
+        match find_event(model, name, errors) {
+            Some(index) if events.iter().any(|(other, _)| *other == index) => {
+                errors.at(name, format!("`{ident}` names `{name}` twice; remove one"));
+            }
+            Some(index) => events.push((index, name.span())),
+            None => broken = true,
+        }
+    }
+    if names.is_empty() && !broken {
+        events.extend(guess_event(model, &ident, errors).map(|index| (index, ident.span())));
+        broken = true;
+    }
+    let sources: Vec<&Event> = events.iter().filter_map(|(index, _)| model.events.get(*index)).collect();
+    broken |= sources.iter().any(|event| event.broken);
+    if fields.is_none() && sources.len() > 1 {
+        broken = true;
+        errors.at(
+            &ident,
+            format!("`{ident}` names several events, so it needs fields of its own: `{ident} {{ … }} => …`, without any if it takes nothing"),
+        );
+    }
+    let braces = fields.is_some();
+    let fields = match fields {
+        Some(fields) => own_fields(model, &ident, fields, &sources, &mut broken, errors),
+        None => payload_fields(&sources),
+    };
+    let body = match (decide, reads) {
+        (Some(expr), reads) => Body::Decide { expr, reads },
+        (None, Some(reads)) => {
+            if let (Some(first), false) = (reads.first(), broken) {
+                errors.at(
+                    first,
+                    format!("`#[reads]` says what `#[decide]` sees, and `{ident}` has none; remove it"),
+                );
+            }
+            Body::Record
+        }
+        (None, None) => Body::Record,
+    };
+    Some(Command { ident, docs, foreign, fields, braces, unnamed, events, requires, body, broken })
+}
+
+/// For a command that does not say what it records: what it probably meant.
+fn guess_event(model: &Model, command: &Ident, errors: &mut Errors) -> Option<usize> {
+    let names: Vec<_> = model.events.iter().map(|event| event.ident.to_string()).collect();
+    let text = command.to_string();
+    if names.contains(&text) {
+        errors.at(
+            command,
+            format!(
+                "`{command}` is an event: several events are joined by `|`, as in `=> First | {command}`"
+            ),
+        );
+        return None;
+    }
+    let meant = similar(&text, names.iter().map(String::as_str));
+    let event = meant.unwrap_or("Event");
+    errors.at(command, format!("`{command}` does not say what it records: write `{command} => {event}`"));
+    model.events.iter().position(|event| meant.is_some_and(|meant| event.ident == meant))
+}
+
+fn own_fields(
+    model: &Model,
+    command: &Ident,
+    fields: Vec<ast::CommandField>,
+    events: &[&Event],
+    broken: &mut bool,
+    errors: &mut Errors,
+) -> Vec<Payload> {
+    let mut resolved: Vec<Payload> = Vec::new();
+    for ast::CommandField { ident, docs, foreign, ty } in fields {
+        if resolved.iter().any(|other| other.ident == ident) {
+            errors.at(&ident, format!("`{command}` has two fields `{ident}`; remove one"));
+            continue;
+        }
+        let of_event =
+            || events.iter().flat_map(|event| &event.payload).find(|payload| payload.ident == ident);
+        let of_struct = || model.fields.iter().find(|field| field.ident == ident);
+        let ty = ty
+            .map(|ty| concrete(&model.generics, ty, errors))
+            .or_else(|| of_event().map(|payload| payload.ty.clone()))
+            .or_else(|| of_struct().map(|field| field.ty.clone()))
+            .unwrap_or_else(|| {
+                let known = !*broken && !model.broken.fields;
+                *broken = true;
+                let message = format!("nothing tells the type of `{ident}`: no event of `{command}` and no field of `{}` has that name; write `{ident}: Type`", model.ident);
+                if known {
+                    errors.at(&ident, message);
+                }
+                errors.stand_in()
+            });
+        resolved.push(Payload { ident, ty, docs, foreign, fill: None, audit: None });
+    }
+    resolved
+}
+
+/// The fields of a command without braces: those of its events, less what they fill in.
+fn payload_fields(events: &[&Event]) -> Vec<Payload> {
+    let mut fields: Vec<Payload> = Vec::new();
+    for payload in events.iter().flat_map(|event| &event.payload).filter(|payload| payload.fill.is_none()) {
+        if fields.iter().all(|other| other.ident != payload.ident) {
+            fields.push(borrowed(payload));
+        }
+    }
+    fields
+}
+
+/// A field of a command that is a field of its event: the docs and serde's attributes come along.
+fn borrowed(payload: &Payload) -> Payload {
+    let serde = payload.foreign.iter().filter(|attr| attr.path().is_ident("serde"));
+    Payload {
+        ident: payload.ident.clone(),
+        ty: payload.ty.clone(),
+        docs: payload.docs.clone(),
+        foreign: serde.cloned().collect(),
+        fill: None,
+        audit: None,
+    }
+}

@@ -1,0 +1,161 @@
+//! From [`ast`](super::ast) to [`model`](super::model): every name finds what it names, or is reported.
+
+mod commands;
+mod events;
+
+use proc_macro2::Span;
+use quote::format_ident;
+use syn::{GenericParam, Generics, Ident, Type, ext::IdentExt};
+
+use super::{
+    ast::{self, Item},
+    model::{Field, Model, Role},
+};
+use crate::{
+    code,
+    errors::Errors,
+    suggest::{instead, similar},
+};
+
+pub(super) fn resolve(item: Item, errors: &mut Errors) -> Model {
+    let Item { vis, ident, mut generics, docs, options, fields, events, commands, mut broken, distinction } =
+        item;
+    let event = options.event.unwrap_or_else(|| format_ident!("{}Event", ident.unraw(), span = ident.span()));
+    let command =
+        options.command.unwrap_or_else(|| format_ident!("{}Command", ident.unraw(), span = ident.span()));
+    let category = options.category.map_or_else(|| snake_case(&ident), |literal| literal.value());
+    if !generics.params.is_empty() {
+        generics.make_where_clause().predicates.push(syn::parse_quote!(Self: Send + Sync + 'static));
+    }
+    let mut resolved: Vec<Field> = Vec::new();
+    let mut rules = Vec::new();
+    for mut field in fields {
+        let role = role(&resolved, &mut field, errors);
+        rules.push(field.rules);
+        let ast::Field { ident, ty, docs, serde, broken, .. } = field;
+        let ty = concrete(&generics, ty, errors);
+        resolved.push(Field { ident, ty, docs, serde, role, broken });
+    }
+    let id = match resolved.iter().find(|field| field.role == Role::Id) {
+        Some(id) => id.ty.clone(),
+        None if broken.fields => errors.stand_in(),
+        None => {
+            broken.id = true;
+            let message = "no id: mark the field that identifies the aggregate with `#[id]`";
+            errors.unknown_type(syn::Error::new_spanned(&ident, message))
+        }
+    };
+    let mut model = Model {
+        vis,
+        ident,
+        generics,
+        docs,
+        event,
+        command,
+        error: options.error,
+        category,
+        event_derive: options.event_derive,
+        command_derive: options.command_derive,
+        krate: options.krate,
+        id,
+        fields: resolved,
+        events: Vec::new(),
+        commands: Vec::new(),
+        broken,
+        distinction,
+    };
+    for event in events {
+        let event = events::resolve(&model, event, errors);
+        model.events.extend(event);
+    }
+    for (index, rules) in rules.into_iter().enumerate() {
+        for rule in rules {
+            events::apply_rule(&mut model, index, rule, errors);
+        }
+    }
+    for event in &mut model.events {
+        event.changes.sort_by_key(|change| change.field);
+    }
+    for command in commands {
+        let command = commands::resolve(&model, command, errors);
+        model.commands.extend(command);
+    }
+    model
+}
+
+fn role(others: &[Field], field: &mut ast::Field, errors: &mut Errors) -> Role {
+    let role = match (field.id, field.version) {
+        (Some(_), Some(version)) => {
+            errors.span(version, "a field is either the id or the version; remove one of the two");
+            Role::Id
+        }
+        (Some(_), None) => Role::Id,
+        (None, Some(_)) => Role::Version,
+        (None, None) => return Role::State,
+    };
+    let (name, span) = if role == Role::Id { ("id", field.id) } else { ("version", field.version) };
+    let span = span.unwrap_or_else(Span::call_site);
+    if let Some(first) = others.iter().find(|other| other.role == role) {
+        errors
+            .span(span, format!("a second `#[{name}]`: `{}` is the {name} already; remove one", first.ident));
+        // What sets the field is not asked: it was not meant to be set.
+        field.broken = true;
+        return Role::State;
+    }
+    if let Some(event) = field.rules.first().and_then(|rule| rule.events.first()) {
+        errors.at(event, format!("no event changes the {name}; remove the `#[on(…)]`"));
+    }
+    role
+}
+
+/// The index of the event of this name, or else of the one that was probably meant. Where the events could not all be
+/// read, a missing one is no new mistake.
+fn find_event(model: &Model, name: &Ident, errors: &mut Errors) -> Option<usize> {
+    let position = |name: &str| model.events.iter().position(|event| event.ident == name);
+    let text = name.to_string();
+    let found = position(&text);
+    if found.is_some() || model.broken.events {
+        return found;
+    }
+    let names: Vec<_> = model.events.iter().map(|event| event.ident.to_string()).collect();
+    let names = names.iter().map(String::as_str);
+    errors.at(
+        name,
+        format!("`{}` has no event `{name}`{}", model.ident, instead(&text, "events", names.clone())),
+    );
+    similar(&text, names).and_then(position)
+}
+
+/// A type that does not depend on parameters of the struct. There should be none, but where there are, they are unknown
+/// outside it.
+fn concrete(generics: &Generics, ty: Type, errors: &Errors) -> Type {
+    let parameters: Vec<String> = generics.params.iter().map(parameter_name).collect();
+    let depends = !parameters.is_empty() && code::names(&ty).any(|name| parameters.contains(&name));
+    if depends { errors.stand_in() } else { ty }
+}
+
+fn parameter_name(parameter: &GenericParam) -> String {
+    match parameter {
+        GenericParam::Lifetime(lifetime) => lifetime.lifetime.ident.to_string(),
+        GenericParam::Type(ty) => ty.ident.to_string(),
+        GenericParam::Const(value) => value.ident.to_string(),
+    }
+}
+
+fn snake_case(ident: &Ident) -> String {
+    let mut snake = String::new();
+    let name = ident.unraw().to_string();
+    let mut previous_lower = false;
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        // A capital begins a word after a small letter, and before one: `HTTPServer` is `http_server`.
+        let begins = letter.is_uppercase()
+            && (previous_lower || letters.peek().is_some_and(|next| next.is_lowercase()));
+        if begins && !snake.is_empty() && !snake.ends_with('_') {
+            snake.push('_');
+        }
+        previous_lower = letter.is_lowercase() || letter.is_numeric();
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}

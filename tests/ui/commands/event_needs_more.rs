@@ -1,0 +1,29 @@
+// The event needs a field that nothing supplies.
+use factum::Aggregate;
+
+#[derive(Aggregate)]
+#[events {
+    #[creates]
+    Opened { owner },
+    Renamed { owner },
+    #[ends]
+    Closed { reason: String },
+}]
+#[commands {
+    Open => Opened,
+    Rename => Renamed,
+    Close {} => Closed,
+}]
+pub struct Account {
+    #[id]
+    number: u64,
+    owner: String,
+    #[on(Closed = Some(reason))]
+    closed: Option<String>,
+    #[on(Renamed += 1)]
+    names: u32,
+}
+
+fn main() {
+    let _ = [AccountCommand::Open { owner: String::new() }, AccountCommand::Rename { owner: String::new() }];
+}

@@ -1,0 +1,31 @@
+// The payload has no names.
+use factum::Aggregate;
+
+#[derive(Aggregate)]
+#[events {
+    #[creates]
+    Opened { owner },
+    Renamed { owner },
+    #[ends]
+    Closed(String),
+}]
+#[commands {
+    Open => Opened,
+    Rename => Renamed,
+    #[decide(Ok(()))]
+    Close => Closed,
+}]
+pub struct Account {
+    #[id]
+    number: u64,
+    owner: String,
+    #[on(Closed = Some(reason))]
+    closed: Option<String>,
+    #[on(Renamed += 1)]
+    names: u32,
+}
+
+fn main() {
+    let _ = [AccountCommand::Open { owner: String::new() }, AccountCommand::Rename { owner: String::new() }];
+    let _ = [AccountEvent::Opened { owner: String::new() }, AccountEvent::Closed(String::new())];
+}

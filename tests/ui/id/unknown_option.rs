@@ -1,0 +1,24 @@
+// An option that there is not.
+#[derive(factum::Id, Clone)]
+#[id(prefix = "account")]
+pub struct AccountNumber(uuid::Uuid);
+
+#[derive(factum::Aggregate)]
+#[events {
+    #[creates]
+    Opened { owner },
+}]
+#[commands {
+    Open => Opened,
+}]
+pub struct Account {
+    #[id]
+    number: AccountNumber,
+    owner: String,
+}
+
+fn main() {
+    let number = AccountNumber::new();
+    let number: AccountNumber = number.to_string().parse().unwrap();
+    let _ = |accounts: factum::Repository<Account>| drop(accounts.load(&number));
+}

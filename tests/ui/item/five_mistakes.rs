@@ -1,0 +1,33 @@
+// Five mistakes, five messages, in the order in which they stand here.
+use factum::Aggregate;
+
+#[derive(Aggregate)]
+#[aggregate(eror = String)]
+#[events {
+    #[creates]
+    Opened { ownr },
+    Renamed { owner },
+    #[ends]
+    Closed { reason String },
+}]
+#[commands {
+    Open => Opened,
+    Rename => Renamed,
+    Close => Close,
+}]
+pub struct Account {
+    #[id]
+    number: u64,
+    owner: String,
+    #[on(Closed = Some(reason))]
+    closed: Option<String>,
+    #[on(Renamd += 1)]
+    names: u32,
+}
+
+fn main() {
+    let _ = [AccountCommand::Open { owner: String::new() }, AccountCommand::Rename { owner: String::new() }];
+    let _ = AccountCommand::Close { reason: String::new() };
+    let _ = [AccountEvent::Opened { owner: String::new() }, AccountEvent::Closed { reason: String::new() }];
+    let _ = factum::Repository::<Account>::new;
+}

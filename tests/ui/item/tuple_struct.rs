@@ -1,0 +1,24 @@
+// The struct has fields without names.
+use factum::Aggregate;
+
+#[derive(Aggregate)]
+#[events {
+    #[creates]
+    Opened { owner },
+    Renamed { owner },
+    #[ends]
+    Closed { reason: String },
+}]
+#[commands {
+    Open => Opened,
+    Rename => Renamed,
+    Close => Closed,
+}]
+pub struct Account(#[id] u64, String);
+
+fn main() {
+    let _ = [AccountCommand::Open { owner: String::new() }, AccountCommand::Rename { owner: String::new() }];
+    let _ = AccountCommand::Close { reason: String::new() };
+    let _ = [AccountEvent::Opened { owner: String::new() }, AccountEvent::Closed { reason: String::new() }];
+    let _ = factum::Repository::<Account>::new;
+}

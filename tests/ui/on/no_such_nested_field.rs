@@ -1,0 +1,37 @@
+// A field of a field that there is not.
+use factum::Aggregate;
+
+#[derive(Default)]
+pub struct Names {
+    count: u32,
+}
+
+#[derive(Aggregate)]
+#[events {
+    #[creates]
+    Opened { owner },
+    Renamed { owner },
+    #[ends]
+    Closed { reason: String },
+}]
+#[commands {
+    Open => Opened,
+    Rename => Renamed,
+    Close => Closed,
+}]
+pub struct Account {
+    #[id]
+    number: u64,
+    owner: String,
+    #[on(Closed = Some(reason))]
+    closed: Option<String>,
+    #[on(Renamed = Names { count: self.names.counts + 1 })]
+    names: Names,
+}
+
+fn main() {
+    let _ = [AccountCommand::Open { owner: String::new() }, AccountCommand::Rename { owner: String::new() }];
+    let _ = AccountCommand::Close { reason: String::new() };
+    let _ = [AccountEvent::Opened { owner: String::new() }, AccountEvent::Closed { reason: String::new() }];
+    let _ = factum::Repository::<Account>::new;
+}

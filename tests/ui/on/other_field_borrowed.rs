@@ -1,0 +1,36 @@
+// A rule lends another field out for writing.
+use factum::Aggregate;
+
+#[derive(Aggregate)]
+#[events {
+    #[creates]
+    Opened { owner },
+    Renamed { owner },
+    #[ends]
+    Closed { reason: String },
+}]
+#[commands {
+    Open => Opened,
+    Rename => Renamed,
+    Close => Closed,
+}]
+pub struct Account {
+    #[id]
+    number: u64,
+    owner: String,
+    #[on(Closed = Some(reason))]
+    closed: Option<String>,
+    #[on(Renamed => self.names += drop_all(&mut self.closed))]
+    names: u32,
+}
+
+fn drop_all(closed: &mut Option<String>) -> u32 {
+    u32::from(closed.take().is_some())
+}
+
+fn main() {
+    let _ = [AccountCommand::Open { owner: String::new() }, AccountCommand::Rename { owner: String::new() }];
+    let _ = AccountCommand::Close { reason: String::new() };
+    let _ = [AccountEvent::Opened { owner: String::new() }, AccountEvent::Closed { reason: String::new() }];
+    let _ = factum::Repository::<Account>::new;
+}

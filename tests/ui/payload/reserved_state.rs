@@ -1,0 +1,31 @@
+// The name `state` means something else where the payload is used.
+use factum::Aggregate;
+
+#[derive(Aggregate)]
+#[events {
+    #[creates]
+    Opened { owner },
+    Renamed { owner, #[audit] state: u64 },
+    #[ends]
+    Closed { reason: String },
+}]
+#[commands {
+    Open => Opened,
+    Rename => Renamed,
+    Close => Closed,
+}]
+pub struct Account {
+    #[id]
+    number: u64,
+    owner: String,
+    #[on(Closed = Some(reason))]
+    closed: Option<String>,
+    #[on(Renamed += 1)]
+    names: u32,
+}
+
+fn main() {
+    let _ = AccountCommand::Close { reason: String::new() };
+    let _ = [AccountEvent::Opened { owner: String::new() }, AccountEvent::Closed { reason: String::new() }];
+    let _ = factum::Repository::<Account>::new;
+}
