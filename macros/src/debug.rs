@@ -23,10 +23,14 @@ pub(crate) fn guarded(
         Err(error) => return error.into_compile_error().into(),
     };
     let name = input.ident.clone();
-    let expanded = catch_unwind(AssertUnwindSafe(|| derive(input))).unwrap_or_else(|_| {
+    let expanded = catch_unwind(AssertUnwindSafe(|| derive(input))).unwrap_or_else(|cause| {
+        let cause = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
         syn::Error::new_spanned(
             &name,
-            "factum's derive failed on this type: that is a mistake in factum, please report it with the type",
+            format!(
+                "factum's derive failed on this type ({}): that is a mistake in factum, please report it with the type",
+                cause.unwrap_or("without a reason")
+            ),
         )
         .into_compile_error()
     });

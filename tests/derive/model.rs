@@ -56,7 +56,7 @@ use factum::{
     #[decide(Ok((*a > 3 && b.is_empty()).then_some(ThingEvent::Over)))]
     Stated => Over,
     #[decide(Ok(state.is_none().then_some(ThingEvent::Made { a: 1, b: String::new() })))]
-    Either {} => Made | Over,
+    Either => Made | Over,
     Push => Pushed,
     Copy => Copied,
 }]

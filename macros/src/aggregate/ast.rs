@@ -22,6 +22,7 @@ pub(super) struct Item {
 /// Which parts of the item could not be read, so that what follows from it is not reported as well.
 #[derive(Default)]
 pub(super) struct Broken {
+    pub(super) options: bool,
     pub(super) id: bool,
     pub(super) fields: bool,
     pub(super) events: bool,

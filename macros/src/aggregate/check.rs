@@ -266,7 +266,7 @@ fn command_fields_are_used(model: &Model, command: &Command, errors: &mut Errors
 }
 
 fn guards_have_an_error_type(model: &Model, command: &Command, errors: &mut Errors) {
-    if let (None, Some(require)) = (&model.error, command.requires.first()) {
+    if let (None, Some(require), false) = (&model.error, command.requires.first(), model.broken.options) {
         errors.at(&require.error, "the aggregate declares no error type: add `#[aggregate(error = Type)]`");
     }
 }

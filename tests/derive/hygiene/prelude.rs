@@ -23,7 +23,7 @@ mod bare {
         #[decide(::std::result::Result::Ok([ThingEvent::Said { word }, ThingEvent::Added { count: *total, before: 0 }]))]
         Say { word } => Said | Added,
         #[decide({ let _ = state; ::std::result::Result::Ok(()) })]
-        Either {} => Made | Over,
+        Either => Made | Over,
     }]
     pub(super) struct Thing {
         #[id]

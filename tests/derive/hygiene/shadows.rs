@@ -62,7 +62,7 @@ mod user {
         #[require(self.count < 5, ::std::string::String::new())]
         Add => Added,
         #[decide(self.over())]
-        End {} => Over | Added,
+        End => Over | Added,
     }]
     pub struct Thing {
         #[id]

@@ -31,8 +31,8 @@ pub(super) fn parse(input: DeriveInput, errors: &mut Errors) -> Item {
             errors.span(attr.meta.span(), message);
         }
     }
-    let options = options::parse(&input.attrs, errors);
     let mut broken = Broken::default();
+    let options = options::parse(&input.attrs, &mut broken, errors);
     if !input.generics.params.is_empty() {
         errors.at(
             &input.generics,

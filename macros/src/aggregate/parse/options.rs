@@ -10,7 +10,7 @@ use syn::{
 
 use super::{
     super::{
-        ast::{Derive, Options},
+        ast::{Broken, Derive, Options},
         keys::{self, OPTIONS, USUAL_DERIVES},
     },
     blocks,
@@ -20,7 +20,7 @@ use crate::{
     suggest::{instead, similar},
 };
 
-pub(super) fn parse(attrs: &[Attribute], errors: &mut Errors) -> Options {
+pub(super) fn parse(attrs: &[Attribute], broken: &mut Broken, errors: &mut Errors) -> Options {
     let mut options = Options {
         error: None,
         category: None,
@@ -32,14 +32,17 @@ pub(super) fn parse(attrs: &[Attribute], errors: &mut Errors) -> Options {
     };
     let mut seen: Vec<String> = Vec::new();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("aggregate")) {
-        let mut broken = false;
         let parsed = attr.parse_args_with(|input: ParseStream<'_>| {
-            blocks::list(input, errors, &mut broken, |input, errors| {
+            blocks::list(input, errors, &mut broken.options, |input, errors| {
                 option(input, &mut options, &mut seen, errors)
             });
             Ok(())
         });
-        errors.ok(parsed);
+        if parsed.is_err() {
+            broken.options = true;
+            errors
+                .at(&attr.meta, "`aggregate` takes options in parentheses: `#[aggregate(error = MyError)]`");
+        }
     }
     options
 }

@@ -10,7 +10,7 @@ use super::{
     },
     concrete, find_event,
 };
-use crate::{errors::Errors, suggest::similar};
+use crate::{code, errors::Errors, suggest::similar};
 
 pub(super) fn resolve(model: &Model, command: ast::Command, errors: &mut Errors) -> Option<Command> {
     let ast::Command {
@@ -45,7 +45,10 @@ pub(super) fn resolve(model: &Model, command: ast::Command, errors: &mut Errors)
     }
     let sources: Vec<&Event> = events.iter().filter_map(|(index, _)| model.events.get(*index)).collect();
     broken |= sources.iter().any(|event| event.broken);
-    if fields.is_none() && sources.len() > 1 {
+    // Without braces there are no fields, which is fine for a decision that uses none.
+    let takes_nothing = decide.as_ref().is_some_and(|expr| !uses_payload(expr, &requires, &sources));
+    let no_fields = fields.is_none() && sources.len() > 1;
+    if no_fields && !takes_nothing {
         broken = true;
         errors.at(
             &ident,
@@ -55,6 +58,7 @@ pub(super) fn resolve(model: &Model, command: ast::Command, errors: &mut Errors)
     let braces = fields.is_some();
     let fields = match fields {
         Some(fields) => own_fields(model, &ident, fields, &sources, &mut broken, errors),
+        None if no_fields && takes_nothing => Vec::new(),
         None => payload_fields(&sources),
     };
     let body = match (decide, reads) {
@@ -125,6 +129,14 @@ fn own_fields(
         resolved.push(Payload { ident, ty, docs, foreign, fill: None, audit: None });
     }
     resolved
+}
+
+/// Whether guards or the decision use a field of one of the events by name.
+fn uses_payload(decide: &syn::Expr, requires: &[ast::Require], events: &[&Event]) -> bool {
+    let guards = requires.iter().flat_map(|require| [&require.condition, &require.error]);
+    let names: Vec<String> =
+        events.iter().flat_map(|event| &event.payload).map(|payload| payload.ident.to_string()).collect();
+    guards.chain([decide]).any(|code| names.iter().any(|name| code::mentions(code, name).is_some()))
 }
 
 /// The fields of a command without braces: those of its events, less what they fill in.
