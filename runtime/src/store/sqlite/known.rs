@@ -4,20 +4,16 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Error, OptionalExtension};
 
-use crate::store::{Name, StreamId};
-
-/// How many streams are remembered. When there are more, memory begins anew.
-const STREAMS: usize = 4096;
+use crate::store::Name;
 
 /// How many names of events are remembered. When there are more, memory begins anew.
 const NAMES: usize = 64;
 
-/// Categories, streams and names that were met.
+/// Categories and names that were met.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     keys: HashMap<Name, i64>,
     categories: HashMap<i64, Name>,
-    streams: HashMap<i64, StreamId>,
     pub(super) names: Names,
 }
 
@@ -45,24 +41,8 @@ impl Known {
         self.keys.insert(name, key);
     }
 
-    /// The stream with this key; `None` if there is none, which is damage.
-    pub(super) fn stream(&mut self, connection: &Connection, key: i64) -> Result<Option<StreamId>, Error> {
-        if let Some(stream) = self.streams.get(&key) {
-            return Ok(Some(stream.clone()));
-        }
-        let mut select = connection.prepare_cached("SELECT category, id FROM streams WHERE key = ?1")?;
-        let mut rows = select.query([key])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let Some(category) = self.category(connection, row.get(0)?)? else { return Ok(None) };
-        let stream = StreamId::new(category, row.get_ref(1)?.as_str()?);
-        if self.streams.len() >= STREAMS {
-            self.streams.clear();
-        }
-        self.streams.insert(key, stream.clone());
-        Ok(Some(stream))
-    }
-
-    fn category(&mut self, connection: &Connection, key: i64) -> Result<Option<Name>, Error> {
+    /// The category with this key; `None` if there is none, which is damage.
+    pub(super) fn category(&mut self, connection: &Connection, key: i64) -> Result<Option<Name>, Error> {
         if let Some(name) = self.categories.get(&key) {
             return Ok(Some(name.clone()));
         }

@@ -24,14 +24,19 @@ const STREAM: &str = concat!(
 const FACTS: &str = "SELECT position, name, schema, payload FROM events \
     WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 ORDER BY version";
 
-const ALL: &str =
-    concat!("SELECT ", columns!(), " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
+const ALL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", streams.category, streams.id FROM events LEFT JOIN streams ON streams.key = stream \
+     WHERE position > ?1 ORDER BY position LIMIT ?2"
+);
 
 const CATEGORY: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM events INDEXED BY events_by_category WHERE category = ?1 AND position > ?2 AND position < ?3 \
-     ORDER BY position LIMIT ?4"
+    ", streams.category, streams.id FROM events INDEXED BY events_by_category \
+     LEFT JOIN streams ON streams.key = stream \
+     WHERE events.category = ?1 AND position > ?2 AND position < ?3 ORDER BY position LIMIT ?4"
 );
 
 const HEAD: &str = "SELECT max(position) FROM events";
@@ -216,16 +221,25 @@ fn collect(
     let mut select = connection.prepare_cached(sql).map_err(failed_all)?;
     let mut rows = select.query(parameters).map_err(failed_all)?;
     let mut events = Vec::new();
+    // Events that were recorded together often belong to one stream.
+    let mut previous: Option<(i64, StreamId)> = None;
     while let Some(row) = rows.next().map_err(failed_all)? {
         let damaged = |damaged: Undecodable| damaged.of(row, "in a read of the whole store");
-        let key = row::stream(row).map_err(damaged)?;
-        let Some(stream) = known.stream(connection, key).map_err(failed_all)? else {
-            return Err(StoreError::corrupt(format!(
-                "there are events of a stream with key {key}, but no such stream"
-            )));
+        let key = row::stream_key(row).map_err(damaged)?;
+        let stream = match previous {
+            Some((previous, stream)) if previous == key => stream,
+            _ => {
+                let (category, id) = row::stream(row).map_err(damaged)?;
+                let category = known.category(connection, category).map_err(failed_all)?;
+                let Some(category) = category else {
+                    return Err(StoreError::corrupt(format!("the stream with key {key} is of no category")));
+                };
+                StreamId::new(category, id)
+            }
         };
         let version = row::version(row).map_err(damaged)?;
         events.push(row::event(row, &stream, version, &mut known.names).map_err(damaged)?);
+        previous = Some((key, stream));
     }
     Ok(events)
 }

@@ -15,7 +15,8 @@ use crate::{
 /// The columns that everything here reads, in this order. What only whole events need comes behind `format`.
 macro_rules! columns {
     () => {
-        "position, name, schema, payload, format, at, id, actor, correlation_id, causation_id, notes, version, stream"
+        "position, name, schema, payload, format, at, events.id, actor, correlation_id, causation_id, notes, version, \
+         stream"
     };
 }
 pub(super) use columns;
@@ -33,6 +34,9 @@ const CAUSATION_ID: usize = 9;
 const NOTES: usize = 10;
 const VERSION: usize = 11;
 const STREAM: usize = 12;
+/// Behind the columns, where streams are joined.
+const STREAM_CATEGORY: usize = 13;
+const STREAM_ID: usize = 14;
 
 /// A column that cannot be what was written to it.
 pub(super) struct Undecodable(usize);
@@ -98,8 +102,17 @@ pub(super) fn version(row: &Row<'_>) -> Result<Version, Undecodable> {
 }
 
 /// The key of the stream that the event in a row belongs to.
-pub(super) fn stream(row: &Row<'_>) -> Result<i64, Undecodable> {
+pub(super) fn stream_key(row: &Row<'_>) -> Result<i64, Undecodable> {
     integer(row, STREAM)
+}
+
+/// The key of the category and the id of the stream that is joined to the row. If there is none, then the event has a
+/// key of no stream.
+pub(super) fn stream<'a>(row: &'a Row<'_>) -> Result<(i64, &'a str), Undecodable> {
+    match (integer(row, STREAM_CATEGORY), text(row, STREAM_ID)) {
+        (Ok(category), Ok(id)) => Ok((category, id)),
+        _ => Err(Undecodable(STREAM)),
+    }
 }
 
 /// JSON is text. Bytes are of another format, which is looked at only then.

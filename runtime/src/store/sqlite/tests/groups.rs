@@ -147,11 +147,11 @@ async fn the_tail_of_another_store_is_not_used() {
     assert_eq!([versions(&ours, "a").await, versions(&ours, "y").await], [2, 1]);
 }
 
-/// However many wait, all that was queued is written before the store is gone.
+/// What was queued is written although nobody waits for the answer any more, before the store is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropping_the_store_finishes_what_is_queued() {
     let folder = Folder::new();
-    let store = Arc::new(folder.open().await.unwrap());
+    let store = folder.open().await.unwrap();
     let queue = store.queue().unwrap();
     let writer = lock(&store.core.writer);
     let waiting: Vec<_> = (0..50)
@@ -161,24 +161,24 @@ async fn dropping_the_store_finishes_what_is_queued() {
             tokio::spawn(async move { queue.append(made).await })
         })
         .collect();
-    drop(writer);
-    for answer in waiting {
-        answer.await.unwrap().unwrap();
-    }
-    drop(queue);
-    drop(Arc::into_inner(store).unwrap());
+    // Time to get into the queue, and to give up there.
+    std::thread::sleep(Duration::from_millis(100));
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    std::thread::sleep(Duration::from_millis(100));
+    drop((queue, writer));
+    drop(store);
     assert_eq!(folder.open().await.unwrap().head().await.unwrap(), Position::new(50));
 }
 
 #[tokio::test]
-async fn a_commit_with_the_longest_ids_is_known_again() {
+async fn a_commit_of_mixed_expectations_is_known_again() {
     let store = SqliteStore::open(SqliteOptions::in_memory()).await.unwrap();
     let appends = vec![
         append("a", Expected::Any, &["Made", "Sold"]),
         append("b", Expected::NoStream, &["Made"]),
         append("c", Expected::NoStream, &["Made", "Sold"]),
     ];
-    let whole = Commit { id: CommitId::new(), ..Commit::new(appends) };
+    let whole = Commit::new(appends);
     let first = store.append(whole.clone()).await.unwrap();
     store.append(commit("b", Expected::Any, &["Sold"])).await.unwrap();
     let again = store.append(whole).await.unwrap();

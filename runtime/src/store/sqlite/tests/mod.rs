@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::{Append, CommitId, Expected, Name, NewEvent, Payload, StoreErrorKind};
+use crate::store::{Append, Expected, Name, NewEvent, Payload, StoreErrorKind};
 
 /// A folder of its own for a database.
 struct Folder(TempDir);
