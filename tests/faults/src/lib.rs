@@ -1,4 +1,4 @@
-//! What the SQLite store is tested with where things go wrong.
+//! What the SQLite store is tested with where things go wrong. For Unix.
 //!
 //! [`Disk`] is a disk that can be made to fail and that knows what would be left of it if the power went.
 //! [`Workload`] makes commits, [`Ledger`] remembers what was answered to them, and [`check()`] compares that with what a

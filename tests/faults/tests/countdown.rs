@@ -109,12 +109,11 @@ async fn every_call_fails(files: &Image, entries: &[Entry]) {
             faults += failed;
             acknowledged += ledger.acknowledged() - entries.len();
             open += ledger.entries().iter().filter(|entry| entry.outcome.is_open()).count();
-            for survivors in [Survivors::Nothing, Survivors::Some(nth)] {
-                let left = new_directory();
-                disk.image(disk.now(), survivors).write_to(left.path());
-                let context = format!("{context}, then a power failure, {survivors:?}");
-                verify(left.path(), ledger.entries(), &context).await;
-            }
+            let survivors = if nth % 2 == 0 { Survivors::Nothing } else { Survivors::Some(nth) };
+            let left = new_directory();
+            disk.image(disk.now(), survivors).write_to(left.path());
+            let powerless = format!("{context}, then a power failure, {survivors:?}");
+            verify(left.path(), ledger.entries(), &powerless).await;
             verify(directory.path(), ledger.entries(), &context).await;
         }
         println!("{faults} faults, {acknowledged} commits acknowledged, {open} with unknown outcome");
@@ -148,9 +147,9 @@ async fn recovery_fails() {
     let directory = new_directory();
     let ledger = Ledger::new(|| disk.now());
     assert!(series(disk, directory.path(), &ledger, "no fault").await);
-    let crashes: Vec<_> = [3, 2, 1, 0]
+    let crashes: Vec<_> = [2, 1, 0]
         .into_iter()
-        .map(|quarter| disk.now() - quarter * disk.now() / 4)
+        .map(|third| disk.now() - third * disk.now() / 3)
         .map(|moment| (disk.image(moment, Survivors::Some(1)), ledger.as_of(moment)))
         .collect();
 

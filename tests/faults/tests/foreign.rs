@@ -49,7 +49,7 @@ async fn other_files() {
     for (content, what) in [
         (text.as_bytes(), "a short text"),
         (text.repeat(1000).as_bytes(), "a long text"),
-        (b"Hm", "two letters"),
+        (b"x", "one letter"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
         (&binary, "other bytes"),
         (&[0; 8192], "zeros"),

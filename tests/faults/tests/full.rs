@@ -102,7 +102,7 @@ async fn the_log_cannot_be_merged() {
     drop(store);
 
     let (mut refused, mut unmerged) = (0, 0);
-    for nth in (1..).step_by(83) {
+    for nth in (1..).step_by(211) {
         let context = format!("no room from write {nth} on");
         let directory = new_directory();
         image.write_to(directory.path());
@@ -128,7 +128,7 @@ async fn the_log_cannot_be_merged() {
         }
     }
     println!("{refused} appends refused, {unmerged} recorded although the log could not be merged");
-    assert!(refused > 0 && unmerged >= 10, "the log was never to be merged");
+    assert!(refused > 0 && unmerged >= 5, "the log was never to be merged");
 }
 
 /// There is no room to make the file, and later there is.

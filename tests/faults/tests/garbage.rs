@@ -188,14 +188,14 @@ async fn pages_are_lost() {
     assert!(tally.refused >= pages && tally.hidden == 0, "{tally:?}");
 }
 
-/// The end of the file is missing. An empty file is left out: it is a new one, and to SQLite one of a single byte is too.
+/// The end of the file is missing. An empty file is left out: it is a new one.
 #[tokio::test]
 async fn the_file_is_cut_off() {
     let sound = Sound::new().await;
     let mut tally = Tally::default();
     let length = sound.closed.files[OsStr::new(DATABASE)].len();
     let pages = (1..length / PAGE).map(|page| page * PAGE);
-    let lengths = [2, 15, 16, 17, 99, 100, 101, 511, 512, PAGE - 1, PAGE + 1, length / 2 + 1, length - 1];
+    let lengths = [1, 2, 15, 16, 17, 99, 100, 101, 511, 512, PAGE - 1, PAGE + 1, length / 2 + 1, length - 1];
     for length in pages.chain(lengths) {
         let directory = sound.damaged(|database| database.truncate(length));
         tally.read(&sound, directory.path(), &format!("cut off at {length}")).await;
