@@ -142,7 +142,7 @@ impl<H: Harness> Run<H> {
         prop_assert_eq!(facts.next, next);
         let same = |(fact, event): (Fact<'_>, &RecordedEvent)| {
             fact.payload.map(str::as_bytes) == Ok(event.payload.bytes())
-                && (fact.version, fact.name, fact.schema) == (event.version, &*event.name, event.schema)
+                && (fact.version, fact.name, fact.schema) == (event.version, &event.name, event.schema)
         };
         prop_assert_eq!(facts.len(), page.events.len());
         prop_assert!(facts.iter().zip(&page.events).all(same), "{:?} {:?}", facts, page.events);

@@ -2,7 +2,10 @@
 
 use std::{fmt, future::IntoFuture, sync::Arc};
 
-use super::{Conflict, ExecuteError, LoadError, Recorded, Repository, load};
+use super::{
+    Conflict, ExecuteError, LoadError, Recorded, Repository,
+    load::{self, Loaded},
+};
 use crate::{
     Aggregate, Context, Decision, Event, Metadata, Version,
     store::{
@@ -55,45 +58,36 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         self
     }
 
-    async fn run(self) -> Result<Receipt<A::Event>, ExecuteError<A>> {
-        let Self { repository, id, command, expected, metadata } = self;
-        let recorded_metadata = (!metadata.is_empty()).then(|| Arc::new(metadata.clone()));
-        let stream = StreamId::of::<A>(id);
+    // What does not outlive a step is kept out of this future: it is boxed anew for each command.
+    async fn run(&self) -> Result<Receipt<A::Event>, ExecuteError<A>> {
+        let repository = self.repository;
+        let metadata = (!self.metadata.is_empty()).then(|| Arc::new(self.metadata.clone()));
+        let stream = StreamId::of::<A>(self.id);
         // Who expects a version fails when somebody else is faster, so waiting would not help.
-        let mut turn = match expected {
+        let mut turn = match self.expected {
             None => repository.lanes.join(&stream).await,
             Some(_) => None,
         };
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let loaded = load::latest::<A>(&*repository.store, &stream, id).await?;
-            let version = loaded.fold.version();
-            if let Some(expected) = expected
-                && expected != version
-            {
-                return Err(Box::pin(conflict(repository, id, expected, version)).await);
-            }
-            let ctx = Context::new(now(), version, metadata.clone());
-            let decision = loaded.fold.decide(command.clone(), &ctx).map_err(ExecuteError::Rejected)?;
-            if decision.is_empty() {
-                return Ok(Receipt { version, position: loaded.position, events: Vec::new() });
-            }
-            let attempt = Attempt::<A> {
-                repository,
-                stream: &stream,
-                id: CommitId::new(),
-                version,
-                tail: loaded.tail,
-                decision,
-                metadata: recorded_metadata.as_ref(),
+            let attempt = {
+                let loaded = load::latest::<A>(&*repository.store, &stream, self.id).await?;
+                let version = loaded.fold.version();
+                if let Some(expected) = self.expected
+                    && expected != version
+                {
+                    return Err(Box::pin(conflict(repository, self.id, expected, version)).await);
+                }
+                self.decide(loaded, &stream, metadata.as_ref())?
             };
+            let decided_on = attempt.version;
             let actual = match attempt.record().await? {
                 Outcome::Recorded(committed) => return Ok(attempt.receipt(committed)),
                 Outcome::Conflict(actual) => actual,
             };
-            if expected.is_some() || !repository.retry.goes_on_after(attempts) {
-                return Err(Box::pin(conflict(repository, id, version, actual)).await);
+            if self.expected.is_some() || !repository.retry.goes_on_after(attempts) {
+                return Err(Box::pin(conflict(repository, self.id, decided_on, actual)).await);
             }
             match turn {
                 // The others are in this process: no pause, but a turn.
@@ -102,6 +96,21 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 Some(_) => repository.retry.pause_after(attempts).await,
             }
         }
+    }
+
+    /// What the command leads to in the state that was loaded.
+    fn decide<'s>(
+        &'s self,
+        loaded: Loaded<A>,
+        stream: &'s StreamId,
+        metadata: Option<&'s Arc<Metadata>>,
+    ) -> Result<Attempt<'s, A>, ExecuteError<A>> {
+        let Loaded { fold, tail, position } = loaded;
+        let version = fold.version();
+        let ctx = Context::new(now(), version, self.metadata.clone());
+        let decision = fold.decide(self.command.clone(), &ctx).map_err(ExecuteError::Rejected)?;
+        let (repository, id) = (self.repository, CommitId::new());
+        Ok(Attempt { repository, stream, id, version, position, tail, decision, metadata })
     }
 }
 
@@ -112,6 +121,8 @@ struct Attempt<'a, A: Aggregate> {
     id: CommitId,
     /// The version that was decided on.
     version: Version,
+    /// The position of its last event.
+    position: Position,
     tail: Option<Tail>,
     decision: Decision<A::Event>,
     metadata: Option<&'a Arc<Metadata>>,
@@ -126,6 +137,9 @@ enum Outcome {
 impl<A: Aggregate> Attempt<'_, A> {
     /// Gives the commit to the store, again and under the same id as long as its outcome is unknown.
     async fn record(&self) -> Result<Outcome, ExecuteError<A>> {
+        if self.decision.is_empty() {
+            return Ok(Outcome::Recorded(Committed { appends: Vec::new() }));
+        }
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -166,10 +180,12 @@ impl<A: Aggregate> Attempt<'_, A> {
     }
 
     fn receipt(self, committed: Committed) -> Receipt<A::Event> {
-        let position = committed.position();
         let events = self.decision.into_vec();
-        let mut receipt =
-            Receipt { version: self.version, position, events: Vec::with_capacity(events.len()) };
+        let mut receipt = Receipt {
+            version: self.version,
+            position: self.position.max(committed.position()),
+            events: Vec::with_capacity(events.len()),
+        };
         if let Some(append) = committed.appends.into_iter().next() {
             for ((event, position), index) in events.into_iter().zip(append.positions).zip(0..) {
                 receipt.version = append.first.plus(index as u64);
@@ -225,7 +241,7 @@ impl<'a, A: Aggregate> IntoFuture for Execute<'a, A> {
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(async move { self.run().await })
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn decode<E: Event>(fact: Fact<'_>) -> Result<E, DecodeError> {
     match fact.payload {
         Ok(payload) => E::decode(fact.name, fact.schema, payload),
         Err(other) => Err(DecodeError {
-            event: fact.name.to_owned(),
+            event: fact.name.to_string(),
             schema: fact.schema,
             failure: DecodeFailure::Format { format: other.format().to_owned() },
         }),

@@ -1,39 +1,25 @@
 //! The bare facts of a stream: what a fold needs, without the envelopes.
 
+use std::{ops::Range, sync::Arc};
+
 use super::{Name, Payload, Position, StreamPage, Tail};
 use crate::Version;
 
-/// Some events of one stream without their envelopes: names and payloads, the texts laid out one after the other.
+/// Some events of one stream without their envelopes.
 ///
 /// A load reads these in place of whole [`RecordedEvent`](super::RecordedEvent)s, because most of what an event costs
 /// to read is its envelope.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    entries: Vec<Entry>,
-    /// The JSON payloads, one after the other.
-    text: String,
+    /// Shared with a store that holds its events in memory anyway; a read there copies nothing.
+    run: Arc<Run>,
+    range: Range<usize>,
     /// The position of the last of the events.
     pub position: Position,
     /// Where to read on; `None` when this was the end of the stream.
     pub next: Option<Version>,
     /// As in [`StreamPage::tail`].
     pub tail: Option<Tail>,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    version: Version,
-    name: Name,
-    schema: u32,
-    content: Content,
-}
-
-#[derive(Clone, Debug)]
-enum Content {
-    /// Where the text ends; it begins where the one before ends.
-    Json(usize),
-    /// A payload of another format, and where the text before it ends.
-    Other(Box<Payload>, usize),
 }
 
 /// One event without its envelope.
@@ -43,7 +29,7 @@ pub struct Fact<'a> {
     /// Its number in the stream.
     pub version: Version,
     /// The stored name.
-    pub name: &'a str,
+    pub name: &'a Name,
     /// The schema version in which it was recorded.
     pub schema: u32,
     /// Its fields: JSON text, or else the payload in another format.
@@ -66,17 +52,93 @@ impl Facts {
     pub fn with_capacity(events: usize) -> Self {
         const USUAL: usize = 96;
         let text = String::with_capacity(events.saturating_mul(USUAL));
-        Self { entries: Vec::with_capacity(events), text, ..Self::default() }
+        Self { run: Arc::new(Run { entries: Vec::with_capacity(events), text }), ..Self::default() }
+    }
+
+    /// The events in this range of a run, as far as it goes.
+    pub(super) fn part(run: &Arc<Run>, range: Range<usize>) -> Self {
+        let end = range.end.min(run.len());
+        Self { run: Arc::clone(run), range: range.start.min(end)..end, ..Self::default() }
     }
 
     /// For stores: adds an event with a payload of JSON text.
     pub fn push_json(&mut self, version: Version, name: Name, schema: u32, payload: &str) {
-        self.text.push_str(payload);
-        self.entries.push(Entry { version, name, schema, content: Content::Json(self.text.len()) });
+        self.own().push_json(version, name, schema, payload);
+        self.range.end += 1;
     }
 
     /// For stores: adds an event.
     pub fn push(&mut self, version: Version, name: Name, schema: u32, payload: &Payload) {
+        self.own().push(version, name, schema, payload);
+        self.range.end += 1;
+    }
+
+    /// The run, for itself, and nothing behind the range.
+    fn own(&mut self) -> &mut Run {
+        let run = Arc::make_mut(&mut self.run);
+        if run.len() > self.range.end {
+            run.truncate(self.range.end);
+        }
+        run
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// The events, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = Fact<'_>> {
+        self.run.iter(self.range.clone())
+    }
+}
+
+/// Facts laid out one after the other: a list of entries and one text.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Run {
+    entries: Vec<Entry>,
+    /// The JSON payloads, one after the other.
+    text: String,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    version: Version,
+    name: Name,
+    schema: u32,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    /// Where the text ends; it begins where the one before ends.
+    Json(usize),
+    /// A payload of another format, and where the text before it ends.
+    Other(Box<Payload>, usize),
+}
+
+impl Entry {
+    const fn end(&self) -> usize {
+        match self.content {
+            Content::Json(end) | Content::Other(_, end) => end,
+        }
+    }
+}
+
+impl Run {
+    fn push_json(&mut self, version: Version, name: Name, schema: u32, payload: &str) {
+        self.text.push_str(payload);
+        self.entries.push(Entry { version, name, schema, content: Content::Json(self.text.len()) });
+    }
+
+    pub(super) fn push(&mut self, version: Version, name: Name, schema: u32, payload: &Payload) {
         match payload {
             Payload::Json(text) => self.push_json(version, name, schema, text),
             other => {
@@ -86,28 +148,30 @@ impl Facts {
         }
     }
 
-    /// How many events there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    fn truncate(&mut self, len: usize) {
+        self.text.truncate(self.end_of(len));
+        self.entries.truncate(len);
     }
 
-    /// The events, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = Fact<'_>> {
-        let mut start = 0;
-        self.entries.iter().map(move |Entry { version, name, schema, content }| {
-            let (payload, end) = match content {
-                Content::Json(end) => (Ok(self.text.get(start..*end).unwrap_or_default()), *end),
-                Content::Other(payload, end) => (Err(&**payload), *end),
+    /// Where the text of the first `len` events ends.
+    fn end_of(&self, len: usize) -> usize {
+        let last = len.checked_sub(1).and_then(|last| self.entries.get(last));
+        last.map_or(0, Entry::end)
+    }
+
+    pub(super) fn iter(&self, range: Range<usize>) -> impl Iterator<Item = Fact<'_>> {
+        let mut start = self.end_of(range.start);
+        self.entries.get(range).unwrap_or_default().iter().map(move |entry| {
+            let payload = match &entry.content {
+                Content::Json(end) => Ok(self.text.get(start..*end).unwrap_or_default()),
+                Content::Other(payload, _) => Err(&**payload),
             };
-            start = end;
-            Fact { version: *version, name, schema: *schema, payload }
+            start = entry.end();
+            Fact { version: entry.version, name: &entry.name, schema: entry.schema, payload }
         })
     }
 }

@@ -6,18 +6,20 @@
 
 use std::{
     collections::HashMap,
+    ops::Range,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::{
-    Append, AppendError, Appended, BoxFuture, Capabilities, Commit, CommitId, Committed, Durability,
-    Expected, Facts, Filter, Page, Position, RecordedEvent, Store, StoreError, StreamId, StreamPage,
-    record::now,
+    AppendError, Appended, BoxFuture, Capabilities, Commit, CommitId, Committed, Durability, EventId,
+    Expected, Facts, Filter, NewEvent, Page, Payload, Position, RecordedEvent, Store, StoreError, StreamId,
+    StreamPage, facts::Run, record::now,
 };
-use crate::Version;
+use crate::{Metadata, Version};
 
 /// A store in memory. What it holds ends with its last clone; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -32,14 +34,33 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Log {
-    /// The events of each stream. The one at index `i` has version `i + 1`.
-    streams: HashMap<StreamId, Vec<RecordedEvent>>,
+    /// Where in `streams` the stream of a name is.
+    names: HashMap<StreamId, usize>,
+    streams: Vec<Stream>,
     /// Where the events are in the order of their positions: stream and index in it. The one at index `i` has
     /// position `i + 1`, so that `Position::START` is before the first.
-    order: Vec<(StreamId, usize)>,
+    order: Vec<(usize, usize)>,
     /// What was answered to commits that expected nothing. Others are known by what they expected: see
     /// [`Log::given_before`].
     unconditional: HashMap<CommitId, Committed>,
+}
+
+/// The events of a stream. The one at index `i` has version `i + 1`.
+#[derive(Debug)]
+struct Stream {
+    name: StreamId,
+    /// What loads read, and share: an append copies it if it is still being read.
+    facts: Arc<Run>,
+    /// The rest of each event.
+    envelopes: Vec<Envelope>,
+}
+
+#[derive(Debug)]
+struct Envelope {
+    id: EventId,
+    position: Position,
+    at: DateTime<Utc>,
+    metadata: Option<Arc<Metadata>>,
 }
 
 impl MemoryStore {
@@ -62,8 +83,10 @@ impl Log {
             return Ok(first_answer.clone());
         }
         // First all checks, then all writes: that is what makes it all or nothing.
+        let mut found = Vec::with_capacity(commit.appends.len());
         for append in &commit.appends {
-            let actual = Version::new(self.stream(&append.stream).len() as u64);
+            let stream = self.names.get(&append.stream).copied();
+            let actual = Version::new(self.envelopes(stream).len() as u64);
             if append.expected.version().is_some_and(|expected| expected != actual) {
                 return self.given_before(&commit).ok_or_else(|| AppendError::Conflict {
                     stream: append.stream.clone(),
@@ -71,14 +94,18 @@ impl Log {
                     actual,
                 });
             }
+            found.push(stream);
         }
         let unconditional = commit.appends.iter().all(|append| append.expected == Expected::Any);
         let id = commit.id;
         let mut index = 0;
         let mut appends = Vec::with_capacity(commit.appends.len());
-        for append in commit.appends {
+        for (append, stream) in commit.appends.into_iter().zip(found) {
             let events = append.events.len();
-            appends.push(self.append(append, id, index));
+            let number = stream.unwrap_or_else(|| self.begin(append.stream));
+            if let Some(stream) = self.streams.get_mut(number) {
+                appends.push(stream.append(number, append.events, id, index, &mut self.order));
+            }
             index += events;
         }
         let committed = Committed { appends };
@@ -88,30 +115,12 @@ impl Log {
         Ok(committed)
     }
 
-    fn append(&mut self, append: Append, commit: CommitId, index: usize) -> Appended {
-        let Append { stream: name, events, .. } = append;
-        let stream = self.streams.entry(name.clone()).or_default();
-        // The clock of the machine may go backwards; the times of a stream do not.
-        let at = stream.last().map_or_else(now, |last| now().max(last.at));
-        let first = Version::new(stream.len() as u64).next();
-        let mut positions = Vec::with_capacity(events.len());
-        for (event, index) in events.into_iter().zip(index..) {
-            self.order.push((name.clone(), stream.len()));
-            let position = Position::new(self.order.len() as u128);
-            positions.push(position);
-            stream.push(RecordedEvent {
-                id: commit.event(index),
-                stream: name.clone(),
-                version: Version::new(stream.len() as u64).next(),
-                position,
-                name: event.name,
-                schema: event.schema,
-                payload: event.payload,
-                at,
-                metadata: event.metadata,
-            });
-        }
-        Appended { first, positions, at, tail: None }
+    /// A new stream, and where it is.
+    fn begin(&mut self, name: StreamId) -> usize {
+        let number = self.streams.len();
+        self.names.insert(name.clone(), number);
+        self.streams.push(Stream { name, facts: Arc::default(), envelopes: Vec::new() });
+        number
     }
 
     /// The first answer to a commit that now finds its streams at other versions than it expected, if that is because
@@ -120,15 +129,15 @@ impl Log {
         let mut index = 0;
         let mut appends = Vec::with_capacity(commit.appends.len());
         for append in &commit.appends {
-            let stream = self.stream(&append.stream);
+            let events = self.envelopes(self.names.get(&append.stream).copied());
             let start = match append.expected.version() {
                 Some(version) => position_in_stream(version.next()),
-                None => stream.iter().position(|event| event.id == commit.id.event(index))?,
+                None => events.iter().position(|event| event.id == commit.id.event(index))?,
             };
-            let first = stream.get(start).filter(|event| event.id == commit.id.event(index))?;
-            let positions = stream.iter().skip(start).take(append.events.len()).map(|event| event.position);
+            let first = events.get(start).filter(|event| event.id == commit.id.event(index))?;
+            let positions = events.iter().skip(start).take(append.events.len()).map(|event| event.position);
             appends.push(Appended {
-                first: first.version,
+                first: Version::new(start as u64).next(),
                 positions: positions.collect(),
                 at: first.at,
                 tail: None,
@@ -138,29 +147,26 @@ impl Log {
         Some(Committed { appends })
     }
 
-    fn stream(&self, stream: &StreamId) -> &[RecordedEvent] {
-        self.streams.get(stream).map_or(&[], Vec::as_slice)
+    fn envelopes(&self, stream: Option<usize>) -> &[Envelope] {
+        stream.and_then(|number| self.streams.get(number)).map_or(&[], |stream| &stream.envelopes)
     }
 
-    /// Events of a stream, and the version of the one that follows them.
-    fn page(&self, stream: &StreamId, from: Version, limit: usize) -> (&[RecordedEvent], Option<Version>) {
-        let rest = self.stream(stream).get(position_in_stream(from)..).unwrap_or_default();
-        let events = rest.get(..limit).unwrap_or(rest);
-        (events, rest.get(events.len()).map(|event| event.version))
+    fn stream(&self, name: &StreamId) -> Option<&Stream> {
+        self.streams.get(*self.names.get(name)?)
     }
 
     fn read_stream(&self, stream: &StreamId, from: Version, limit: usize) -> StreamPage {
-        let (events, next) = self.page(stream, from, limit);
-        StreamPage { events: events.to_vec(), next, tail: None }
+        let Some(stream) = self.stream(stream) else { return StreamPage::default() };
+        let (range, next) = stream.page(from, limit);
+        StreamPage { events: stream.events(range).collect(), next, tail: None }
     }
 
     fn read_facts(&self, stream: &StreamId, from: Version, limit: usize) -> Facts {
-        let (events, next) = self.page(stream, from, limit);
-        let mut facts = Facts::with_capacity(events.len());
-        for event in events {
-            facts.push(event.version, event.name.clone(), event.schema, &event.payload);
-        }
-        facts.position = events.last().map(|event| event.position).unwrap_or_default();
+        let Some(stream) = self.stream(stream) else { return Facts::default() };
+        let (range, next) = stream.page(from, limit);
+        let last = range.clone().last().and_then(|last| stream.envelopes.get(last));
+        let mut facts = Facts::part(&stream.facts, range);
+        facts.position = last.map(|event| event.position).unwrap_or_default();
         facts.next = next;
         facts
     }
@@ -169,9 +175,12 @@ impl Log {
         let start = u64::try_from(after.get()).map_or(usize::MAX, index);
         let rest = self.order.get(start..).unwrap_or_default();
         let looked_at = rest.get(..limit).unwrap_or(rest);
-        let events = looked_at.iter().filter_map(|(stream, index)| self.streams.get(stream)?.get(*index));
+        let events = looked_at.iter().filter_map(|(stream, index)| {
+            let stream = self.streams.get(*stream).filter(|stream| filter.matches(stream.name.category()))?;
+            stream.events(*index..index + 1).next()
+        });
         Page {
-            events: events.filter(|event| filter.matches(event.stream.category())).cloned().collect(),
+            events: events.collect(),
             last: if looked_at.is_empty() { after } else { Position::new((start + looked_at.len()) as u128) },
             end: looked_at.len() == rest.len(),
         }
@@ -179,6 +188,57 @@ impl Log {
 
     fn head(&self) -> Position {
         Position::new(self.order.len() as u128)
+    }
+}
+
+impl Stream {
+    /// Appends events of a commit, of which the first has this index in it, and counts them in the `order`, where
+    /// this stream has this `number`.
+    fn append(
+        &mut self,
+        number: usize,
+        events: Vec<NewEvent>,
+        commit: CommitId,
+        index: usize,
+        order: &mut Vec<(usize, usize)>,
+    ) -> Appended {
+        // The clock of the machine may go backwards; the times of a stream do not.
+        let at = self.envelopes.last().map_or_else(now, |last| now().max(last.at));
+        let first = Version::new(self.envelopes.len() as u64).next();
+        let facts = Arc::make_mut(&mut self.facts);
+        let mut positions = Vec::with_capacity(events.len());
+        for (event, index) in events.into_iter().zip(index..) {
+            let NewEvent { name, schema, payload, metadata } = event;
+            order.push((number, self.envelopes.len()));
+            let position = Position::new(order.len() as u128);
+            positions.push(position);
+            facts.push(Version::new(self.envelopes.len() as u64).next(), name, schema, &payload);
+            self.envelopes.push(Envelope { id: commit.event(index), position, at, metadata });
+        }
+        Appended { first, positions, at, tail: None }
+    }
+
+    /// Where a page of events is, and the version of the one that follows them.
+    fn page(&self, from: Version, limit: usize) -> (Range<usize>, Option<Version>) {
+        let end = self.envelopes.len();
+        let start = position_in_stream(from).min(end);
+        let stop = start.saturating_add(limit).min(end);
+        (start..stop, (stop < end).then(|| Version::new(stop as u64).next()))
+    }
+
+    fn events(&self, range: Range<usize>) -> impl Iterator<Item = RecordedEvent> {
+        let envelopes = self.envelopes.get(range.clone()).unwrap_or_default();
+        self.facts.iter(range).zip(envelopes).map(|(fact, envelope)| RecordedEvent {
+            id: envelope.id,
+            stream: self.name.clone(),
+            version: fact.version,
+            position: envelope.position,
+            name: fact.name.clone(),
+            schema: fact.schema,
+            payload: fact.payload.map_or_else(Payload::clone, Payload::json),
+            at: envelope.at,
+            metadata: envelope.metadata.clone(),
+        })
     }
 }
 

@@ -15,10 +15,7 @@ type Plain = (Version, Name, u32, Payload);
 
 fn facts_of(facts: &Facts) -> Vec<Plain> {
     let payload = |given: Result<&str, &Payload>| given.map_or_else(Payload::clone, Payload::json);
-    facts
-        .iter()
-        .map(|fact| (fact.version, Name::from(fact.name), fact.schema, payload(fact.payload)))
-        .collect()
+    facts.iter().map(|fact| (fact.version, fact.name.clone(), fact.schema, payload(fact.payload))).collect()
 }
 
 fn events_of(page: &StreamPage) -> Vec<Plain> {

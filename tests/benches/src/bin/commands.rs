@@ -316,10 +316,10 @@ fn memory(name: &str, clients: u64) -> Result<(), Error> {
         check(name, commands + STREAMS * SEED as u64, runtime.block_on(count(&*store))?)?;
 
         let map = Arc::new(Map::default());
-        let seeded: Vec<_> =
-            history(SEED).into_iter().map(|(name, payload)| Stored::new(name, payload)).collect();
         for stream in 0..STREAMS {
-            map.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stream, seeded.clone());
+            // Texts of its own for each stream, as in any store: shared ones would all be in the nearest cache.
+            let events = history(SEED).into_iter().map(|(name, payload)| Stored::new(name, payload));
+            map.0.lock().unwrap_or_else(PoisonError::into_inner).insert(stream, events.collect());
         }
         let shared = Arc::clone(&map);
         by_hand.push(runtime.block_on(round(clients, STREAMS, move |stream, number| {
