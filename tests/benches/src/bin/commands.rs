@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    hint::black_box,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -14,11 +15,11 @@ use std::{
 };
 
 use factum::{
-    Repository, Store,
+    Event, Fold, Repository, Store,
     store::{Append, Commit, Expected, Filter, MemoryStore, Name, NewEvent, Payload, Position, StreamId},
 };
 use factum_benches::{
-    derived::{Incident, IncidentCommand},
+    derived::{Incident, IncidentCommand, IncidentEvent},
     hand, history, median,
     sqlite_by_hand::{Error, Grouped, Single},
 };
@@ -44,6 +45,9 @@ fn main() -> Result<(), Error> {
     }
     if is_wanted("sqlite-load-1000") {
         sqlite_load()?;
+    }
+    if is_wanted("decode-fold") {
+        decode_fold();
     }
     for clients in [1, 64] {
         if is_wanted(&format!("memory-{clients}")) {
@@ -249,6 +253,37 @@ fn sqlite_load() -> Result<(), Error> {
     let (a, b) = (median(&mut ours), median(&mut by_hand));
     println!("{:<22} {a:>10.0}/s {b:>10.0}/s {:>7.2}   events per second", "sqlite-load-1000", a / b);
     Ok(())
+}
+
+/// From stored names and texts to a state, without a store.
+fn decode_fold() {
+    const EVENTS: usize = 1000;
+    let stored = history(EVENTS);
+    let (mut ours, mut by_hand) = (Vec::new(), Vec::new());
+    for _ in 0..setting("ROUNDS", 5) * 400 {
+        let began = Instant::now();
+        let mut fold = Fold::<Incident>::new(1);
+        for (name, payload) in &stored {
+            match IncidentEvent::decode(name, 1, payload) {
+                Ok(event) => drop(fold.apply(event)),
+                Err(error) => eprintln!("{error}"),
+            }
+        }
+        ours.push(EVENTS as f64 / began.elapsed().as_secs_f64());
+        black_box(fold);
+        let began = Instant::now();
+        let mut state = None;
+        for (name, payload) in &stored {
+            match hand::Event::decode(name, payload) {
+                Ok(event) => drop(hand::Incident::fold(&mut state, 1, event)),
+                Err(error) => eprintln!("{error}"),
+            }
+        }
+        by_hand.push(EVENTS as f64 / began.elapsed().as_secs_f64());
+        black_box(state);
+    }
+    let (a, b) = (median(&mut ours), median(&mut by_hand));
+    println!("{:<22} {a:>10.0}/s {b:>10.0}/s {:>7.2}   events per second", "decode-fold", a / b);
 }
 
 /// By hand: a map behind a lock, of names, JSON and times.
