@@ -105,6 +105,18 @@ async fn a_killed_import_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_may_be_as_other_systems_write_it() {
+    let desk = Desk::new();
+    desk.run(&["generate", "300", "generated.jsonl"]);
+    let lines = fs::read_to_string(desk.file("generated.jsonl")).unwrap();
+    let elsewhere = format!("\u{feff}{}", lines.trim_end().replace('\n', "\r\n"));
+    fs::write(desk.file("commands.jsonl"), elsewhere).unwrap();
+    desk.run(&["import", "commands.jsonl"]);
+    prove(&desk).await.holds(1..=300);
+    assert!(desk.run(&["import", "commands.jsonl"]).contains("300 lines were recorded by an earlier run"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_line_is_named_and_loses_nothing() {
     let desk = Desk::new();
     let number = IncidentNumber::new();
@@ -136,6 +148,7 @@ async fn a_bad_line_is_named_and_loses_nothing() {
     complaints.sort_unstable();
     let begins: Vec<_> = complaints.iter().map(|line| line.split(':').next().unwrap()).collect();
     assert_eq!(begins, ["helpdesk", "line 3", "line 5", "line 6", "line 8"], "{complaints:?}");
+    assert!(complaints[1].starts_with("line 3: not a command: "), "{complaints:?}");
     assert!(complaints[4].ends_with("it is closed already"), "{complaints:?}");
     prove(&desk).await.holds([1, 4, 7]);
 

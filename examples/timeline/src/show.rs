@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, ops::ControlFlow};
 
 use chrono::{DateTime, Utc};
-use factum::{Repository, store::Store};
+use factum::{Recorded, Repository, store::Store};
 use timeline::domain::{CommitHash, Entry, File, FileEvent, TreePath};
 
 use crate::{
@@ -66,14 +66,7 @@ fn find(mut revisions: Vec<Revision>, text: Option<&str>) -> Result<Revision> {
 }
 
 pub(crate) async fn history(files: &Repository<File>, path: &OsStr, screen: &mut Screen) -> Result<()> {
-    let path = TreePath::from(path.as_encoded_bytes());
-    let history = files.history(&path).await?;
-    if history.is_empty() {
-        return Err(
-            format!("`{path}` was never in the tree: paths begin at the top of the repository").into()
-        );
-    }
-    for recorded in history {
+    for recorded in events_of(files, path).await? {
         let commit = recorded.metadata().correlation_id.clone().map(CommitHash::new);
         let commit = commit.as_ref().map_or("", CommitHash::short);
         let who = screen.dim(one_line(recorded.actor().unwrap_or_default()));
@@ -87,6 +80,20 @@ pub(crate) async fn history(files: &Repository<File>, path: &OsStr, screen: &mut
         screen.line(format_args!("{when}  {what:<36}  {who}"))?;
     }
     Ok(())
+}
+
+/// What happened to the path that somebody means: as `tree` shows it, or else as it is.
+async fn events_of(files: &Repository<File>, path: &OsStr) -> Result<Vec<Recorded<FileEvent>>> {
+    let text = path.to_string_lossy();
+    let shown = text.parse().ok().filter(|shown: &TreePath| shown.to_string() == text);
+    for path in shown.into_iter().chain([TreePath::from(path.as_encoded_bytes())]) {
+        let history = files.history(&path).await?;
+        if !history.is_empty() {
+            return Ok(history);
+        }
+    }
+    let text = one_line(&text);
+    Err(format!("`{text}` was never in the tree: paths begin at the top of the repository").into())
 }
 
 fn with(what: &str, entry: &Entry) -> String {

@@ -45,6 +45,14 @@ fn what_git_is_set_to_changes_nothing() {
     }
     sandbox.import();
     sandbox.verify();
+
+    // As in a hook of another repository.
+    let mut verify = sandbox.program(&["verify", sandbox.repository().to_str().unwrap()]);
+    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_SHALLOW_FILE"]
+    {
+        verify.env(variable, "/nowhere");
+    }
+    succeed(verify);
 }
 
 #[test]
@@ -95,7 +103,7 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
     let other = sandbox.other_store();
     succeed(program(&other, &["import", repository]));
     let tree = sandbox.run(&["tree"]);
-    for path in tree.lines().filter_map(|line| line.split('\t').nth(1)).filter(|path| !path.contains('%')) {
+    for path in tree.lines().filter_map(|line| line.split('\t').nth(1)) {
         let disturbed = sandbox.run(&["history", path]);
         assert_eq!(disturbed, text(succeed(program(&other, &["history", path]))), "{path}");
     }
@@ -213,7 +221,9 @@ fn what_cannot_be_is_said_in_one_line() {
     sandbox.fast_import(&Story::new(10).go_on(5));
     sandbox.import();
     for (arguments, said) in [
-        (&["tree", "--at", "xyz"][..], "no commit that begins with `xyz`"),
+        (&["history", "%4"][..], "`%4` was never in the tree"),
+        (&["history", "%0A"], "`%0A` was never in the tree"),
+        (&["tree", "--at", "xyz"], "no commit that begins with `xyz`"),
         (&["tree", "--at", ""], "several commits begin with ``"),
         (&["import", repository, "--revision=--all"], "there is no commit `--all`"),
     ] {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// A command as it stands on a line.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `number` and `command`")]
 pub(crate) struct Line {
     /// Which incident; a new number where it is reported.
     pub(crate) number: IncidentNumber,
@@ -36,10 +36,13 @@ impl RawLine {
         serde_json::from_slice(&self.text).map_err(|error| {
             // The line is known already, and better: serde_json sees one line at a time.
             let error = error.to_string();
-            error.split(" at line ").next().unwrap_or(&error).to_owned()
+            format!("not a command: {}", error.split(" at line ").next().unwrap_or(&error))
         })
     }
 }
+
+/// What some programs put before the first line of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The lines of a file that are not blank.
 pub(super) struct Lines<R> {
@@ -66,7 +69,8 @@ impl<R: Read> Lines<R> {
                 return Ok(None);
             }
             self.number += 1;
-            let trimmed = text.trim_ascii();
+            let mark: &[u8] = if self.number == 1 { BYTE_ORDER_MARK } else { b"" };
+            let trimmed = text.strip_prefix(mark).unwrap_or(&text).trim_ascii();
             if !trimmed.is_empty() {
                 let cause = format!("{}{}:{:016x}", self.source, self.number, hash(trimmed));
                 return Ok(Some(RawLine { number: self.number, cause, text: trimmed.to_vec() }));

@@ -118,8 +118,9 @@ impl Tally {
         }
         if history.others > 0 {
             return Err(format!(
-                "{} events of this file are in the history and were not acknowledged",
-                history.others
+                "{} events of this file are in the history that this import did not record: is another import of it \
+                 going on?",
+                thousands(history.others)
             )
             .into());
         }

@@ -17,6 +17,19 @@ use timeline::domain::CommitHash;
 pub(crate) use self::log::{Change, Commit};
 use crate::error::Result;
 
+/// What git sets for the hooks of a repository, and obeys in any other one.
+const ELSEWHERE: [&str; 9] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
 /// A repository on this machine.
 pub(crate) struct Git {
     path: PathBuf,
@@ -62,7 +75,7 @@ impl Git {
     fn command(&self) -> Command {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.path).arg("--no-replace-objects");
-        for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"] {
+        for variable in ELSEWHERE {
             command.env_remove(variable);
         }
         command.env("LC_ALL", "C").stdin(Stdio::null());
