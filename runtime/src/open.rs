@@ -33,8 +33,29 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         "postgres" | "postgresql" | "nats" => Err(StoreError::invalid(format!(
             "this version of factum has no store for `{scheme}:`; it has `memory:` and `sqlite:`"
         ))),
+        // What follows `://` may hold a password.
         _ => Err(StoreError::invalid(format!(
-            "`{url}` does not name a store: use `memory:` or `sqlite:path/to/file.db`"
+            "`{}` does not name a store: use `memory:` or `sqlite:path/to/file.db`",
+            url.split_once("://").map_or(url, |(scheme, _)| scheme)
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_names_no_store_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("mysql://ann:secret@host/db", "`mysql`"),
+            ("postgres://ann:secret@host/db", "`postgres:`"),
+            ("helpdesk.db", "`helpdesk.db`"),
+            ("C:\\helpdesk.db", "`C:\\helpdesk.db`"),
+        ] {
+            let error = open(url).await.unwrap_err().to_string();
+            assert!(error.contains(shown) && error.contains("`memory:`"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 }

@@ -144,9 +144,15 @@ impl File {
                 format!("{} is not a SQLite database: name another file", self.name),
             )
         };
-        // SQLite takes a file of one byte for an empty one.
-        if fs::metadata(&self.path).is_ok_and(|file| file.len() == 1) {
-            return Err(no_database());
+        match fs::metadata(&self.path) {
+            // To open a pipe would be to wait for somebody who writes to it.
+            Ok(other) if !other.is_file() => {
+                let what = if other.is_dir() { "a directory" } else { "a device or a pipe" };
+                return Err(StoreError::invalid(format!("{} is {what}: name a file", self.name)));
+            }
+            // SQLite takes a file of one byte for an empty one.
+            Ok(file) if file.len() == 1 => return Err(no_database()),
+            _ => {}
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let Ok(connection) = self.open(Path::new(&self.immutable()), flags) else { return Ok(()) };
@@ -245,7 +251,9 @@ impl File {
 
     fn failed_opening(&self, error: rusqlite::Error) -> StoreError {
         let hint = match error.sqlite_error_code() {
-            Some(ErrorCode::CannotOpen) => " (its directory must be there and be writable)",
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+                " (its directory must be there, and both must be writable)"
+            }
             _ => "",
         };
         failed(&format!("opening {}{hint}", self.name), error)

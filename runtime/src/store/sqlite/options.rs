@@ -136,6 +136,16 @@ impl FromStr for SqliteOptions {
             (":memory:", Some(_)) => {
                 Err(StoreError::invalid("a database in memory has no options: leave out what follows `?`"))
             }
+            // SQLite gives such names a meaning of its own.
+            (path, _) if path.starts_with(':') || path == "memory:" => Err(StoreError::invalid(format!(
+                "`{path}` names no file: use `sqlite::memory:` for a database in memory, or `sqlite:./{path}` for a file \
+                 of this name"
+            ))),
+            // Some programs take what follows as relative, to the system it is a path from the root.
+            (path, _) if path.starts_with("//") && !path.starts_with("///") => Err(StoreError::invalid(
+                "a path does not begin with `//`: use `sqlite:file.db` for a file in this directory, or \
+                 `sqlite:/path/to/file.db` for one from the root",
+            )),
             (path, query) => {
                 let mut seen = Vec::new();
                 query.into_iter().flat_map(|query| query.split('&')).try_fold(
@@ -169,6 +179,9 @@ mod tests {
             .vfs("unix-dotfile");
         assert_eq!(parsed, built);
         assert_eq!("100%41.db".parse::<SqliteOptions>().unwrap(), SqliteOptions::file("100%41.db"));
+        for path in ["/a.db", "///a.db", "./:memory", "C:/a.db"] {
+            assert_eq!(path.parse::<SqliteOptions>().unwrap(), SqliteOptions::file(path));
+        }
         assert_eq!(":memory:".parse::<SqliteOptions>().unwrap(), SqliteOptions::in_memory());
     }
 
@@ -178,6 +191,11 @@ mod tests {
             ("", "sqlite::memory:"),
             ("?synchronous=full", "sqlite::memory:"),
             (":memory:?synchronous=full", "no options"),
+            (":memory", "sqlite::memory:"),
+            ("memory:", "sqlite:./memory:"),
+            ("//", "sqlite:file.db"),
+            ("//a.db?synchronous=full", "sqlite:file.db"),
+            ("//host/a.db", "sqlite:/path/to/file.db"),
             ("a.db?", "`synchronous`, `busy_timeout` or `vfs`"),
             ("a.db?sync=full", "`synchronous`, `busy_timeout` or `vfs`"),
             ("a.db?synchronous", "`full`, `normal` or `off`"),

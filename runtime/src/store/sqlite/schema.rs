@@ -132,7 +132,7 @@ impl Owner {
 /// In one transaction, so that nobody ever sees half of them, and before the database is switched to WAL, so that the
 /// header of the file itself says whose it is from its first byte on.
 pub(super) fn create(connection: &Connection, file: &str) -> Result<(), StoreError> {
-    let failed_making = |error| failed("making the tables", error);
+    let failed_making = |error| failed(&format!("making the tables of {file}"), error);
     let making =
         Transaction::new_unchecked(connection, TransactionBehavior::Exclusive).map_err(failed_making)?;
     let owner = Owner::of(&making).map_err(failed_making)?;

@@ -113,12 +113,26 @@ async fn what_cannot_be_opened_is_an_error() {
     let nowhere = SqliteOptions::file(folder.0.path().join("no folder/events.db"));
     for (options, kind) in [
         (SqliteOptions::file(""), StoreErrorKind::Invalid),
-        (SqliteOptions::file(folder.0.path()), StoreErrorKind::Io),
+        (SqliteOptions::file(folder.0.path()), StoreErrorKind::Invalid),
         (nowhere, StoreErrorKind::Io),
         (folder.options().vfs("no such vfs"), StoreErrorKind::Invalid),
     ] {
         let error = SqliteStore::open(options).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
+    }
+}
+
+/// A pipe would be waited for, for ever.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_file_is_refused() {
+    let folder = Folder::new();
+    let made = std::process::Command::new("mkfifo").arg(folder.path()).status();
+    let pipe = made.is_ok_and(|made| made.success()).then(|| folder.path());
+    for path in pipe.into_iter().chain(["/dev/null".into()]) {
+        let error = SqliteStore::open(SqliteOptions::file(path)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains("name a file"), "{error}");
     }
 }
 
