@@ -7,6 +7,8 @@ use proc_macro2::{Delimiter, Group, Ident, Literal, Spacing, Span, TokenStream, 
 use quote::ToTokens;
 use syn::{Type, spanned::Spanned};
 
+use crate::suggest::similar;
+
 /// One occurrence of `self`.
 pub(crate) enum SelfUse {
     /// `self.field`
@@ -108,6 +110,35 @@ pub(crate) fn members_of(code: &impl ToTokens, name: &str) -> (bool, Vec<Ident>)
     (bare, members)
 }
 
+/// A variable in the code that is not this one but is spelt much like it, and is not bound in the code itself.
+pub(crate) fn misspelt(code: &impl ToTokens, name: &Ident) -> Option<(String, Span)> {
+    let mut bound = Vec::new();
+    let mut found = Vec::new();
+    visit(code.to_token_stream(), &mut |before, tree, after| match tree {
+        TokenTree::Ident(ident) if is_bound(before) => bound.push(ident.to_string()),
+        TokenTree::Ident(ident) if is_local(before, after) && !is_called(after) => {
+            found.push((ident.to_string(), ident.span()));
+        }
+        TokenTree::Literal(literal) => {
+            found.extend(captured(literal).into_iter().map(|name| (name, literal.span())));
+        }
+        _ => {}
+    });
+    found.retain(|(variable, _)| variable.starts_with(char::is_lowercase) && !bound.contains(variable));
+    let name = name.to_string();
+    found.into_iter().find(|(variable, _)| *variable != name && similar(variable, [name.as_str()]).is_some())
+}
+
+/// The first reference in a type.
+pub(crate) fn reference(ty: &Type) -> Option<Span> {
+    let mut found = None;
+    visit(ty.to_token_stream(), &mut |_, tree, _| match tree {
+        TokenTree::Punct(and) if and.as_char() == '&' => found = found.or(Some(and.span())),
+        _ => {}
+    });
+    found
+}
+
 /// Every identifier in the tokens.
 pub(crate) fn names(code: &impl ToTokens) -> impl Iterator<Item = String> {
     let mut names = Vec::new();
@@ -119,18 +150,58 @@ pub(crate) fn names(code: &impl ToTokens) -> impl Iterator<Item = String> {
     names.into_iter()
 }
 
-/// What makes no sense in a fold: `return`, `?` and `.await`, with their spans.
+/// What makes no sense in a fold: `return`, `?` and `.await`, with their spans. In a closure they leave the closure only.
 pub(crate) fn jumps(code: &impl ToTokens) -> Vec<(Span, &'static str)> {
     let mut found = Vec::new();
-    visit(code.to_token_stream(), &mut |before, tree, _| match tree {
-        TokenTree::Ident(ident) if ident == "return" => found.push((ident.span(), "return")),
-        TokenTree::Ident(ident) if ident == "await" && is_member(before) => {
-            found.push((ident.span(), "await"))
-        }
-        TokenTree::Punct(punct) if punct.as_char() == '?' => found.push((punct.span(), "?")),
-        _ => {}
-    });
+    jumps_outside_closures(code.to_token_stream(), &mut found);
     found
+}
+
+fn jumps_outside_closures(code: TokenStream, found: &mut Vec<(Span, &'static str)>) {
+    let trees: Vec<_> = code.into_iter().collect();
+    let mut place = Closure::Outside;
+    for (index, tree) in trees.iter().enumerate() {
+        let (before, _) = trees.split_at(index);
+        let punct = match tree {
+            TokenTree::Punct(punct) => punct.as_char(),
+            _ => ' ',
+        };
+        match (&place, tree) {
+            (Closure::Outside, _) if punct == '|' && begins_an_expression(before) => {
+                place = Closure::Parameters
+            }
+            (Closure::Parameters, _) if punct == '|' => place = Closure::Body,
+            (Closure::Body, _) if punct == ',' || punct == ';' => place = Closure::Outside,
+            (Closure::Parameters | Closure::Body, _) => {}
+            (_, TokenTree::Group(group)) => jumps_outside_closures(group.stream(), found),
+            (_, TokenTree::Ident(ident)) if ident == "return" => found.push((ident.span(), "return")),
+            (_, TokenTree::Ident(ident)) if ident == "await" && is_member(before) => {
+                found.push((ident.span(), "await"));
+            }
+            _ if punct == '?' => found.push((tree.span(), "?")),
+            _ => {}
+        }
+    }
+}
+
+/// Where tokens stand with regard to a closure beside them.
+enum Closure {
+    Outside,
+    /// Between the bars.
+    Parameters,
+    /// Up to the next comma or semicolon.
+    Body,
+}
+
+/// Whether an expression can begin after these tokens, so that a `|` here opens a closure.
+fn begins_an_expression(before: &[TokenTree]) -> bool {
+    match before.last() {
+        None => true,
+        // After a `|` that opened nothing, this is the second of `a || b`.
+        Some(TokenTree::Punct(punct)) => punct.as_char() != '?' && punct.as_char() != '|',
+        Some(TokenTree::Ident(word)) => ["move", "return", "else", "in"].iter().any(|other| word == other),
+        Some(_) => false,
+    }
 }
 
 /// Places in the code where a field of `self` is assigned to or borrowed for writing: `self.x = …`, `self.x += …`,
@@ -265,6 +336,34 @@ fn is_local(before: &[TokenTree], after: &[TokenTree]) -> bool {
     let named =
         colon(after.first()) && !matches!(before.last(), Some(TokenTree::Punct(p)) if p.as_char() == '|');
     !is_member(before) && !named && !colon(before.last().filter(|_| colon(before.iter().rev().nth(1))))
+}
+
+/// Whether a name after these tokens is one that the code binds: `let name`, `mut name`, `|name|`.
+fn is_bound(before: &[TokenTree]) -> bool {
+    match before.last() {
+        Some(TokenTree::Ident(word)) => ["let", "mut", "ref", "for"].iter().any(|binds| word == binds),
+        Some(TokenTree::Punct(bar)) => bar.as_char() == '|',
+        _ => false,
+    }
+}
+
+/// Whether a name before these tokens is that of a function, a macro or a path.
+fn is_called(after: &[TokenTree]) -> bool {
+    match after {
+        [TokenTree::Group(group), ..] => group.delimiter() == Delimiter::Parenthesis,
+        [TokenTree::Punct(a), TokenTree::Punct(b), ..] if a.as_char() == ':' => b.as_char() == ':',
+        [TokenTree::Punct(bang), TokenTree::Group(_), ..] => bang.as_char() == '!',
+        _ => false,
+    }
+}
+
+/// The names that a format string captures.
+fn captured(literal: &Literal) -> Vec<String> {
+    let text = literal.to_string();
+    let names = text.split('{').skip(1).map(|rest| {
+        rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect::<String>()
+    });
+    names.filter(|name| !name.is_empty() && captures(literal, name)).collect()
 }
 
 /// Whether a format string captures the name: `"{name}"`, `"{name:?}"`, `"{:name$}"`.

@@ -12,7 +12,28 @@ mod tests;
 use proc_macro::TokenStream;
 
 #[doc = include_str!("../docs/aggregate.md")]
-#[proc_macro_derive(Aggregate, attributes(aggregate, events, commands, id, version, on, unique))]
+// From `creates` on they stand inside the blocks only, and are here so that one that stands outside is told where it
+// belongs. Words that other derives may use as well (`name`, `schema`, …) are left to those.
+#[proc_macro_derive(
+    Aggregate,
+    attributes(
+        aggregate,
+        events,
+        commands,
+        id,
+        version,
+        on,
+        unique,
+        creates,
+        ends,
+        retired,
+        audit,
+        require,
+        decide,
+        reads,
+        on_conflict
+    )
+)]
 pub fn derive_aggregate(input: TokenStream) -> TokenStream {
     debug::guarded(input, aggregate::derive)
 }

@@ -224,7 +224,16 @@ fn an_operand_may_be_any_expression() {
 struct Text {
     #[id]
     number: u8,
-    #[on(Lengthened => { let word = word.trim(); self.words.push(word.to_owned()) })]
+    #[on(Lengthened => {
+        let word = word.trim();
+        let short = |text: &str| {
+            if text.is_empty() {
+                return None;
+            }
+            Some(text.get(..3)?.len())
+        };
+        self.words.push(word.split_at(short(word).unwrap_or(0)).0.to_owned())
+    })]
     words: Vec<String>,
     #[on(Made = Self::empty(), Described = format!("{} of {self:?}", self.count()))]
     description: String,

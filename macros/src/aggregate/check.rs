@@ -32,7 +32,6 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
             command_has_what_its_event_needs(model, command, errors);
             command_fields_are_used(model, command, errors);
         }
-        guards_have_an_error_type(model, command, errors);
         retired_events_are_not_recorded(model, command, errors);
         code_sees_what_there_is(model, command, errors);
         reads_name_fields(model, command, errors);
@@ -87,6 +86,12 @@ fn payload_is_folded(model: &Model, event: &Event, payload: &Payload, errors: &m
     let unknown = model.broken.fields || model.fields.iter().any(|field| field.broken);
     match (folded, payload.audit) {
         (None, None) if !unknown => {
+            let mut bodies = event.changes.iter().filter_map(|change| change.how.body());
+            if let Some((wrong, span)) = bodies.find_map(|body| code::misspelt(body, name)) {
+                let event = &event.ident;
+                errors.span(span, format!("`{event}` has no field `{wrong}`; did you mean `{name}`?"));
+                return;
+            }
             let field = model.field_index(name).and_then(|index| model.fields.get(index));
             let fix = match field {
                 Some(field) if field.role == Role::State => format!(
@@ -256,18 +261,15 @@ fn command_fields_are_used(model: &Model, command: &Command, errors: &mut Errors
         if looked_at || decide.is_none() && recorded() {
             continue;
         }
-        let at = if command.braces { name } else { &command.ident };
+        let ident = &command.ident;
+        if let Some((wrong, span)) = code.iter().find_map(|code| code::misspelt(code, name)) {
+            errors.span(span, format!("`{ident}` has no field `{wrong}`; did you mean `{name}`?"));
+            continue;
+        }
+        let at = if command.braces { name } else { ident };
         let fix = if decide.is_some() { "use it in `#[decide]`" } else { "add it to the event" };
-        errors.at(
-            at,
-            format!("nothing uses the field `{name}` of `{}`: {fix}, or leave it out", command.ident),
-        );
-    }
-}
-
-fn guards_have_an_error_type(model: &Model, command: &Command, errors: &mut Errors) {
-    if let (None, Some(require), false) = (&model.error, command.requires.first(), model.broken.options) {
-        errors.at(&require.error, "the aggregate declares no error type: add `#[aggregate(error = Type)]`");
+        let out = if command.braces { String::new() } else { format!(": `{ident} {{}} => …`") };
+        errors.at(at, format!("nothing uses the field `{name}` of `{ident}`: {fix}, or leave it out{out}"));
     }
 }
 

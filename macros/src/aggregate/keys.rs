@@ -95,10 +95,30 @@ pub(super) enum Class {
     Wrong(String),
 }
 
+/// Keys of ours that other derives may have as well. Outside the blocks they are theirs.
+const SHARED: &[&str] = &["name", "schema", "upcast", "since", "renamed"];
+
 /// The message for a key of ours that stands on the struct or on a field of it and does not belong there.
 pub(super) fn out_of_place(attr: &Attribute, place: Place) -> Option<String> {
+    if SHARED.iter().any(|key| attr.path().is_ident(key)) {
+        return None;
+    }
     let (key, places) = KEYS.iter().find(|(key, _)| attr.path().is_ident(key))?;
     misplaced(key, places, place)
+}
+
+/// Whether an attribute outside the blocks is this key of ours, misspelt. The compiler knows no such attribute and says
+/// so; reading it as what was meant keeps that the only message.
+pub(super) fn meant_for(attr: &Attribute, key: &str) -> bool {
+    let Some(ident) = attr.path().get_ident() else { return false };
+    let name = ident.to_string();
+    let ours = KEYS.iter().any(|(key, _)| *key == name);
+    let keys =
+        KEYS.iter().filter(|(_, places)| places.contains(&Place::Struct) || places.contains(&Place::Field));
+    !ours
+        && name != "doc"
+        && !BUILT_IN.contains(&name.as_str())
+        && similar(&name, keys.map(|(key, _)| *key)) == Some(key)
 }
 
 fn misplaced(key: &str, places: &[Place], place: Place) -> Option<String> {

@@ -26,6 +26,24 @@ fn the_same_declaration_gives_the_same_code() {
     assert_eq!(EVERYTHING.expanded().to_string(), EVERYTHING.expanded().to_string());
 }
 
+#[test]
+fn what_other_derives_may_have_is_left_to_them() {
+    let code: syn::DeriveInput = syn::parse_quote! {
+        #[derive(Aggregate, ToSchema)]
+        #[schema(title = "A cart")]
+        #[events { #[creates] Opened { #[audit] by: String } }]
+        #[commands { Open => Opened }]
+        struct Cart {
+            #[id]
+            #[schema(example = 3)]
+            #[name = "no"]
+            number: u64,
+        }
+    };
+    let written = syn::parse2(crate::aggregate::derive(code)).unwrap();
+    assert!(messages(&written).is_empty(), "{:?}", messages(&written));
+}
+
 fn compare(sample: &Sample, mistakes: usize) {
     let code = syn::parse2(sample.expanded()).unwrap();
     let found = messages(&code);

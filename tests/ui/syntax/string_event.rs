@@ -11,6 +11,7 @@ use factum::Aggregate;
 }]
 #[commands {
     Open => Opened,
+    Rename => Renamed,
     Close => Closed,
 }]
 pub struct Account {

@@ -52,7 +52,7 @@ pub(in super::super) fn expand(model: &Model) -> TokenStream {
             };
         }
         #[doc(hidden)]
-        #[allow(unused_imports, reason = "views use it")]
+        #[allow(clippy::pub_use, unused_imports, reason = "views use it")]
         #reach use #carrier as #ident;
     }
 }

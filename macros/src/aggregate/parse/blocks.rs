@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Field, Ident, Meta, Token, Type, ext::IdentExt, parenthesized, parse::ParseStream,
+    Attribute, Field, Ident, LitStr, Meta, Token, Type, ext::IdentExt, parenthesized, parse::ParseStream,
     punctuated::Punctuated, spanned::Spanned, token,
 };
 
@@ -17,6 +17,9 @@ const RESERVED: &[(&str, &str)] = &[
     ("state", "the state, where there may be none"),
     ("recorded", "the envelope of a recorded event"),
 ];
+
+/// Keywords with which a declaration begins elsewhere.
+const DECLARES: &[&str] = &["async", "const", "enum", "fn", "let", "mut", "pub", "ref", "static", "struct"];
 
 /// Reads items separated by commas. One that cannot be read is noted, and reading goes on after the next comma.
 pub(super) fn list<T>(
@@ -64,7 +67,11 @@ fn separator(input: ParseStream<'_>, errors: &mut Errors, broken: &mut bool) -> 
 }
 
 pub(super) fn skip_to_comma(input: ParseStream<'_>) {
-    while !input.is_empty() && !input.peek(Token![,]) {
+    skip_until(input, |input| input.peek(Token![,]));
+}
+
+fn skip_until(input: ParseStream<'_>, end: impl Fn(ParseStream<'_>) -> bool) {
+    while !input.is_empty() && !end(input) {
         // Any token will do; there is one, because the input is not empty.
         if input.parse::<TokenTree>().is_err() {
             return;
@@ -74,6 +81,13 @@ pub(super) fn skip_to_comma(input: ParseStream<'_>) {
 
 /// A name. A keyword in its place is noted, and stands for the raw identifier that was meant.
 pub(super) fn name(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<Ident> {
+    if let Ok(quoted) = input.fork().parse::<LitStr>()
+        && let Ok(name) = quoted.parse::<Ident>()
+    {
+        input.parse::<LitStr>()?;
+        errors.at(&quoted, format!("the name of {what} stands without quotes: write `{name}`"));
+        return Ok(name);
+    }
     if !input.peek(Ident::peek_any) {
         return Err(input.error(format!("expected the name of {what}")));
     }
@@ -82,6 +96,10 @@ pub(super) fn name(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> s
     }
     let keyword = input.call(Ident::parse_any)?;
     let text = keyword.to_string();
+    if input.peek(Ident) && DECLARES.contains(&text.as_str()) {
+        errors.at(&keyword, format!("{what} begins with its name; leave `{text}` out"));
+        return input.parse();
+    }
     if ["self", "Self", "super", "crate", "_"].contains(&text.as_str()) {
         return Err(syn::Error::new(keyword.span(), format!("`{text}` cannot be the name of {what}")));
     }
@@ -132,7 +150,7 @@ pub(super) fn field_type(input: ParseStream<'_>, ident: &Ident, errors: &mut Err
     }
     let ty = if colon { input.parse::<Type>() } else { Err(input.error("")) };
     Some(ty.unwrap_or_else(|error| {
-        skip_to_comma(input);
+        skip_until(input, |input| input.peek(Token![,]) || input.peek(Token![=]));
         let what = if colon { "needs a type after the `:`" } else { "needs a `:` before its type" };
         errors.unknown_type(syn::Error::new(error.span(), format!("`{ident}` {what}: write `{ident}: Type`")))
     }))

@@ -23,10 +23,14 @@ pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) 
         broken.commands = true;
         return Vec::new();
     };
-    let parsed = list.parse_args_with(|input: ParseStream<'_>| {
-        Ok(blocks::list(input, errors, &mut broken.commands, command))
+    let mut commands = Vec::new();
+    let read = list.parse_args_with(|input: ParseStream<'_>| {
+        commands = blocks::list(input, errors, &mut broken.commands, command);
+        Ok(())
     });
-    errors.ok(parsed).unwrap_or_default()
+    // What is left over inside an attribute; the rest has been read.
+    errors.ok(read);
+    commands
 }
 
 fn command(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Command> {
@@ -93,7 +97,11 @@ fn right_side(input: ParseStream<'_>, command: &Ident, errors: &mut Errors) -> s
     while input.parse::<Token![|]>().is_ok() {
         events.push(blocks::event(input, errors)?);
     }
-    let next_item = input.is_empty() || input.peek(Token![,]) || input.peek(Ident) || input.peek(Token![#]);
+    let next_item = input.is_empty()
+        || input.peek(Token![,])
+        || input.peek(Token![;])
+        || input.peek(Ident)
+        || input.peek(Token![#]);
     if !next_item {
         errors.span(input.span(), "expected `,`, or `|` and another event");
         blocks::skip_to_comma(input);

@@ -17,9 +17,14 @@ pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) 
         broken.events = true;
         return Vec::new();
     };
-    let parsed = list
-        .parse_args_with(|input: ParseStream<'_>| Ok(blocks::list(input, errors, &mut broken.events, event)));
-    errors.ok(parsed).unwrap_or_default()
+    let mut events = Vec::new();
+    let read = list.parse_args_with(|input: ParseStream<'_>| {
+        events = blocks::list(input, errors, &mut broken.events, event);
+        Ok(())
+    });
+    // What is left over inside an attribute; the rest has been read.
+    errors.ok(read);
+    events
 }
 
 fn event(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Event> {

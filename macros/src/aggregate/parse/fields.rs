@@ -1,9 +1,9 @@
 //! The fields of the struct and their `#[on(…)]`.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenTree};
 use syn::{
-    Attribute, BinOp, Expr, Field as SynField, FieldsNamed, Ident, Token, parse::ParseStream,
-    spanned::Spanned,
+    Attribute, BinOp, Expr, Field as SynField, FieldsNamed, Ident, Meta, Token, parse::ParseStream,
+    spanned::Spanned, token,
 };
 
 use super::{
@@ -16,7 +16,15 @@ use super::{
 use crate::errors::Errors;
 
 pub(super) fn parse(named: &FieldsNamed, errors: &mut Errors) -> Vec<Field> {
-    named.named.iter().filter_map(|original| field(original, errors)).collect()
+    let mut fields: Vec<Field> = named.named.iter().filter_map(|original| field(original, errors)).collect();
+    if fields.iter().all(|field| field.id.is_none()) {
+        let meant =
+            |field: &SynField| field.attrs.iter().find(|attr| keys::meant_for(attr, "id")).map(Spanned::span);
+        for (field, original) in fields.iter_mut().zip(&named.named) {
+            field.id = meant(original);
+        }
+    }
+    fields
 }
 
 fn field(original: &SynField, errors: &mut Errors) -> Option<Field> {
@@ -43,9 +51,23 @@ fn field(original: &SynField, errors: &mut Errors) -> Option<Field> {
             && let Some(message) = keys::later("unique")
         {
             errors.span(attr.meta.span(), message);
+        } else if misspelt(attr) {
+            field.broken = true;
         }
     }
     Some(field)
+}
+
+/// Whether this is a misspelt `#[on(Event …)]` or `#[version]`.
+fn misspelt(attr: &Attribute) -> bool {
+    match &attr.meta {
+        Meta::Path(_) => keys::meant_for(attr, "version"),
+        Meta::List(list) => {
+            let first = list.tokens.clone().into_iter().next().map(|first| first.to_string());
+            keys::meant_for(attr, "on") && first.is_some_and(|first| first.starts_with(char::is_uppercase))
+        }
+        Meta::NameValue(_) => false,
+    }
 }
 
 fn once(flag: &mut Option<Span>, attr: &Attribute, errors: &mut Errors) {
@@ -80,9 +102,32 @@ fn rule(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Rule> {
         input.parse::<Token![|]>()?;
         events.push(blocks::event(input, errors)?);
     }
+    without_pattern(input, &events, errors)?;
     let operator = operator(input, &events)?;
     let body: Expr = input.parse()?;
+    let statement = input.fork();
+    if matches!(operator, Operator::Statement)
+        && statement.parse::<Token![;]>().is_ok()
+        && !statement.is_empty()
+        && !statement.peek(Ident)
+    {
+        return Err(input.error("several statements stand in braces: `Event => { …; … }`"));
+    }
     Ok(Rule { events, operator, body })
+}
+
+/// Passes over a pattern after an event, which is a mistake.
+fn without_pattern(input: ParseStream<'_>, events: &[Ident], errors: &mut Errors) -> syn::Result<()> {
+    let ahead = input.fork();
+    if let Some(event) = events.last()
+        && (input.peek(token::Brace) || input.peek(token::Paren))
+        && ahead.parse::<TokenTree>().is_ok()
+        && ahead.peek(Token![=>])
+    {
+        let pattern: TokenTree = input.parse()?;
+        errors.at(&pattern, format!("the fields of `{event}` are in scope by their names; leave this out"));
+    }
+    Ok(())
 }
 
 fn operator(input: ParseStream<'_>, events: &[Ident]) -> syn::Result<Operator> {

@@ -97,14 +97,14 @@ fn named_fields(input: &DeriveInput) -> syn::Result<&FieldsNamed> {
 
 /// The attribute `#[events { … }]` or `#[commands { … }]`.
 fn block<'a>(attrs: &'a [Attribute], key: &str, errors: &mut Errors) -> Option<&'a Attribute> {
+    let braces = |attr: &Attribute| matches!(&attr.meta, Meta::List(list) if matches!(list.delimiter, MacroDelimiter::Brace(_)));
     let mut found = attrs.iter().filter(|attr| attr.path().is_ident(key));
-    let first = found.next()?;
+    let misspelt = || attrs.iter().find(|attr| keys::meant_for(attr, key) && braces(attr));
+    let first = found.next().or_else(misspelt)?;
     for again in found {
         errors.at(again.path(), format!("`#[{key}]` stands here twice; write one block"));
     }
-    let in_braces =
-        matches!(&first.meta, Meta::List(list) if matches!(list.delimiter, MacroDelimiter::Brace(_)));
-    if !in_braces {
+    if !braces(first) {
         errors.span(first.meta.span(), format!("`{key}` takes a block in braces: `#[{key} {{ … }}]`"));
     }
     Some(first)

@@ -21,6 +21,20 @@ use crate::{
 };
 
 pub(super) fn parse(attrs: &[Attribute], broken: &mut Broken, errors: &mut Errors) -> Options {
+    let ours: Vec<_> = attrs.iter().filter(|attr| attr.path().is_ident("aggregate")).collect();
+    let misspelt = attrs.iter().find(|attr| ours.is_empty() && keys::meant_for(attr, "aggregate"));
+    if let Some(attr) = misspelt {
+        // What cannot be read may belong to somebody else.
+        let (mut unheard, mut unread) = (Errors::default(), Broken::default());
+        let options = read(&[attr], &mut unread, &mut unheard);
+        if unheard.is_empty() {
+            return options;
+        }
+    }
+    read(&ours, broken, errors)
+}
+
+fn read(attrs: &[&Attribute], broken: &mut Broken, errors: &mut Errors) -> Options {
     let mut options = Options {
         error: None,
         category: None,
@@ -31,7 +45,7 @@ pub(super) fn parse(attrs: &[Attribute], broken: &mut Broken, errors: &mut Error
         krate: syn::parse_quote!(::factum),
     };
     let mut seen: Vec<String> = Vec::new();
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("aggregate")) {
+    for attr in attrs {
         let parsed = attr.parse_args_with(|input: ParseStream<'_>| {
             blocks::list(input, errors, &mut broken.options, |input, errors| {
                 option(input, &mut options, &mut seen, errors)
@@ -112,7 +126,11 @@ fn enum_name(input: ParseStream<'_>, key: &Ident, what: &str, errors: &mut Error
         errors.at(&quoted, format!("`{key}` takes {what}, without quotes"));
         return Ok(name);
     }
-    input.parse().map_err(|error| wrong(&error, key, what))
+    let name = input.parse().map_err(|error| wrong(&error, key, what))?;
+    if input.peek(Token![::]) {
+        return Err(input.error(format!("`{key}` takes {what}, without a path")));
+    }
+    Ok(name)
 }
 
 fn category(input: ParseStream<'_>, key: &Ident) -> syn::Result<LitStr> {

@@ -1,7 +1,7 @@
 //! Commands: their events, and their fields with types.
 
 use proc_macro2::Span;
-use syn::Ident;
+use syn::{Ident, Type};
 
 use super::{
     super::{
@@ -104,8 +104,18 @@ fn own_fields(
     broken: &mut bool,
     errors: &mut Errors,
 ) -> Vec<Payload> {
+    let deserialized =
+        !model.command_derive.iter().any(|derive| derive.without && derive.name() == "Deserialize");
     let mut resolved: Vec<Payload> = Vec::new();
-    for ast::CommandField { ident, docs, foreign, ty } in fields {
+    for ast::CommandField { mut ident, docs, foreign, ty } in fields {
+        if let (None, Some(meant)) = (&ty, meant_field(model, &ident, events)) {
+            errors.at(&ident, format!("no event of `{command}` and no field of `{}` is named `{ident}`; did you mean `{meant}`? (a field that only the command has needs a type: `{ident}: Type`)", model.ident));
+            // Read on as what was meant, unless that is there already.
+            if resolved.iter().any(|other| other.ident == meant) {
+                continue;
+            }
+            ident = Ident::new(&meant, ident.span());
+        }
         if resolved.iter().any(|other| other.ident == ident) {
             errors.at(&ident, format!("`{command}` has two fields `{ident}`; remove one"));
             continue;
@@ -126,9 +136,27 @@ fn own_fields(
                 }
                 errors.stand_in()
             });
+        let ty = match code::reference(&ty) {
+            Some(span) if deserialized && !matches!(ty, Type::Verbatim(_)) => {
+                errors.unknown_type(syn::Error::new(span, format!("`{command}` owns its values, so `{ident}` cannot be a reference; take a type such as `String` for `&str`")))
+            }
+            _ => ty,
+        };
         resolved.push(Payload { ident, ty, docs, foreign, fill: None, audit: None });
     }
     resolved
+}
+
+/// For a field without a type that is named like nothing there is: what was probably meant.
+fn meant_field(model: &Model, ident: &Ident, events: &[&Event]) -> Option<String> {
+    let payload = events.iter().flat_map(|event| &event.payload).map(|payload| &payload.ident);
+    let names: Vec<_> =
+        payload.chain(model.fields.iter().map(|field| &field.ident)).map(ToString::to_string).collect();
+    let name = ident.to_string();
+    if names.contains(&name) {
+        return None;
+    }
+    similar(&name, names.iter().map(String::as_str)).filter(|name| !name.starts_with("r#")).map(str::to_owned)
 }
 
 /// Whether guards or the decision use a field of one of the events by name.

@@ -12,6 +12,7 @@ use super::{
     concrete, find_event,
 };
 use crate::{
+    code,
     errors::Errors,
     suggest::{instead, similar},
 };
@@ -94,6 +95,12 @@ fn resolve_payload(
             event.broken = true;
             stand_in
         }
+    };
+    let ty = match code::reference(&ty) {
+        Some(span) if !matches!(ty, Type::Verbatim(_)) => {
+            errors.unknown_type(syn::Error::new(span, format!("`{}` is stored and read back, so `{ident}` cannot be a reference; take a type that owns its value, such as `String` for `&str`", event.ident)))
+        }
+        _ => ty,
     };
     Payload { ident, ty, docs, foreign, fill, audit: own.or(audit) }
 }

@@ -20,9 +20,10 @@ use crate::{
 pub(super) fn resolve(item: Item, errors: &mut Errors) -> Model {
     let Item { vis, ident, mut generics, docs, options, fields, events, commands, mut broken, distinction } =
         item;
-    let event = options.event.unwrap_or_else(|| format_ident!("{}Event", ident.unraw(), span = ident.span()));
-    let command =
-        options.command.unwrap_or_else(|| format_ident!("{}Command", ident.unraw(), span = ident.span()));
+    let usual_event = usual_name(&ident, "Event");
+    let taken = [&ident, options.event.as_ref().unwrap_or(&usual_event)];
+    let command = enum_name(options.command, usual_name(&ident, "Command"), &taken, errors);
+    let event = enum_name(options.event, usual_event, &[&ident, &command], errors);
     let category = options.category.map_or_else(|| snake_case(&ident), |literal| literal.value());
     if !generics.params.is_empty() {
         generics.make_where_clause().predicates.push(syn::parse_quote!(Self: Send + Sync + 'static));
@@ -80,7 +81,41 @@ pub(super) fn resolve(item: Item, errors: &mut Errors) -> Model {
         let command = commands::resolve(&model, command, errors);
         model.commands.extend(command);
     }
+    if model.error.is_none() {
+        model.error = error_type(&model, errors);
+    }
     model
+}
+
+/// What stands in for the type of the errors where one is needed and none is known.
+fn error_type(model: &Model, errors: &mut Errors) -> Option<Type> {
+    if model.broken.options {
+        return Some(errors.stand_in());
+    }
+    let guard = model.commands.iter().flat_map(|command| &command.requires).next()?;
+    let message = "the aggregate declares no error type: add `#[aggregate(error = Type)]`";
+    Some(errors.unknown_type(syn::Error::new_spanned(&guard.error, message)))
+}
+
+fn usual_name(ident: &Ident, what: &str) -> Ident {
+    format_ident!("{}{what}", ident.unraw(), span = ident.span())
+}
+
+/// The name that the user chose for an enum, unless another type has it already.
+fn enum_name(chosen: Option<Ident>, usual: Ident, taken: &[&Ident], errors: &mut Errors) -> Ident {
+    match chosen {
+        Some(name) if taken.contains(&&name) => {
+            errors.at(
+                &name,
+                format!(
+                    "`{name}` is another type of this aggregate; choose a name of its own, such as `{usual}`"
+                ),
+            );
+            usual
+        }
+        Some(name) => name,
+        None => usual,
+    }
 }
 
 fn role(others: &[Field], field: &mut ast::Field, errors: &mut Errors) -> Role {
