@@ -228,7 +228,7 @@ async fn since<A: Aggregate>(
     version: Version,
 ) -> Result<Vec<Recorded<A::Event>>, LoadError> {
     let mut history =
-        super::History::new(Arc::clone(&repository.store), StreamId::of::<A>(id), version.next());
+        super::History::new(Arc::clone(&repository.store), StreamId::of::<A>(id), version.plus(1));
     let mut events = Vec::new();
     while let Some(event) = history.next().await {
         events.push(event?);

@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     ops::Range,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,6 +21,10 @@ use super::{
     StreamPage, facts::Run, record::now,
 };
 use crate::{Metadata, Version};
+
+/// How many events of a stream share a [`Run`]. An append copies the last run if somebody still reads it, so what it
+/// costs does not grow with the stream. As many as a load reads at a time, so that a load needs no page more.
+const RUN: usize = 512;
 
 /// A store in memory. What it holds ends with its last clone; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -49,8 +54,10 @@ struct Log {
 #[derive(Debug)]
 struct Stream {
     name: StreamId,
-    /// What loads read, and share: an append copies it if it is still being read.
-    facts: Arc<Run>,
+    /// What loads read, and share: the runs that are full, each of [`RUN`] events …
+    full: Vec<Arc<Run>>,
+    /// … and the last one.
+    last: Arc<Run>,
     /// The rest of each event.
     envelopes: Vec<Envelope>,
 }
@@ -119,7 +126,7 @@ impl Log {
     fn begin(&mut self, name: StreamId) -> usize {
         let number = self.streams.len();
         self.names.insert(name.clone(), number);
-        self.streams.push(Stream { name, facts: Arc::default(), envelopes: Vec::new() });
+        self.streams.push(Stream { name, full: Vec::new(), last: Arc::default(), envelopes: Vec::new() });
         number
     }
 
@@ -165,7 +172,8 @@ impl Log {
         let Some(stream) = self.stream(stream) else { return Facts::default() };
         let (range, next) = stream.page(from, limit);
         let last = range.clone().last().and_then(|last| stream.envelopes.get(last));
-        let mut facts = Facts::part(&stream.facts, range);
+        let (run, range) = stream.run(range);
+        let mut facts = Facts::part(run, range);
         facts.position = last.map(|event| event.position).unwrap_or_default();
         facts.next = next;
         facts
@@ -205,30 +213,40 @@ impl Stream {
         // The clock of the machine may go backwards; the times of a stream do not.
         let at = self.envelopes.last().map_or_else(now, |last| now().max(last.at));
         let first = Version::new(self.envelopes.len() as u64).next();
-        let facts = Arc::make_mut(&mut self.facts);
         let mut positions = Vec::with_capacity(events.len());
         for (event, index) in events.into_iter().zip(index..) {
             let NewEvent { name, schema, payload, metadata } = event;
             order.push((number, self.envelopes.len()));
             let position = Position::new(order.len() as u128);
             positions.push(position);
-            facts.push(Version::new(self.envelopes.len() as u64).next(), name, schema, &payload);
+            if self.last.len() == RUN {
+                self.full.push(mem::take(&mut self.last));
+            }
+            let version = Version::new(self.envelopes.len() as u64).next();
+            Arc::make_mut(&mut self.last).push(version, name, schema, &payload);
             self.envelopes.push(Envelope { id: commit.event(index), position, at, metadata });
         }
         Appended { first, positions, at, tail: None }
     }
 
-    /// Where a page of events is, and the version of the one that follows them.
+    /// Where a page of events is, and the version of the one that follows them. It ends where its run ends.
     fn page(&self, from: Version, limit: usize) -> (Range<usize>, Option<Version>) {
         let end = self.envelopes.len();
         let start = position_in_stream(from).min(end);
-        let stop = start.saturating_add(limit).min(end);
+        let stop = start.saturating_add(limit).min(start - start % RUN + RUN).min(end);
         (start..stop, (stop < end).then(|| Version::new(stop as u64).next()))
+    }
+
+    /// The run that holds these events, which no run border parts, and where in it they are.
+    fn run(&self, range: Range<usize>) -> (&Arc<Run>, Range<usize>) {
+        let start = range.start % RUN;
+        (self.full.get(range.start / RUN).unwrap_or(&self.last), start..start + range.len())
     }
 
     fn events(&self, range: Range<usize>) -> impl Iterator<Item = RecordedEvent> {
         let envelopes = self.envelopes.get(range.clone()).unwrap_or_default();
-        self.facts.iter(range).zip(envelopes).map(|(fact, envelope)| RecordedEvent {
+        let (run, range) = self.run(range);
+        run.iter(range).zip(envelopes).map(|(fact, envelope)| RecordedEvent {
             id: envelope.id,
             stream: self.name.clone(),
             version: fact.version,
@@ -315,10 +333,34 @@ impl Store for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Append, Name};
 
     #[test]
     fn a_position_beyond_every_event_reads_nothing() {
         let page = Log::default().read_all(&Filter::All, Position::new(u128::MAX), 1);
         assert!(page.events.is_empty() && page.end);
+    }
+
+    #[tokio::test]
+    async fn who_holds_a_page_keeps_no_copy_of_a_long_stream() {
+        let (store, stream) = (MemoryStore::new(), StreamId::new("thing", "a"));
+        let event = NewEvent {
+            name: Name::from_static("Made"),
+            schema: 1,
+            payload: Payload::json("{}"),
+            metadata: None,
+        };
+        let mut held = Vec::new();
+        for version in 1..=3 * RUN as u64 {
+            let events = vec![event.clone()];
+            let append = Append { stream: stream.clone(), expected: Expected::Any, tail: None, events };
+            store.append(Commit::new(vec![append])).await.unwrap();
+            if version >= RUN as u64 {
+                held.push(store.read_facts(&stream, Version::FIRST, 1).await.unwrap());
+            }
+        }
+        let log = store.log();
+        let first = &log.streams[0].full[0];
+        assert_eq!((first.len(), Arc::strong_count(first)), (RUN, 1 + held.len()));
     }
 }
