@@ -11,9 +11,10 @@ use crate::store::{MemoryStore, Store, StoreError};
 /// | `memory:` | a new [`MemoryStore`], gone with the process |
 /// | `sqlite:helpdesk.db` | the SQLite file of this path, made if it is not there (feature `sqlite`) |
 /// | `sqlite::memory:` | a new SQLite database in memory |
+/// | `postgres://user:password@host/database` | this PostgreSQL database (feature `postgres`) |
 ///
-/// Options of SQLite follow a question mark: `sqlite:helpdesk.db?synchronous=normal`; see
-/// [`SqliteOptions`](crate::store::sqlite::SqliteOptions).
+/// Options follow a question mark, such as `sqlite:helpdesk.db?synchronous=normal`: see
+/// [`SqliteOptions`](crate::store::sqlite::SqliteOptions) and `factum::store::postgres::PostgresOptions`.
 ///
 /// # Errors
 /// The URL names no store that this program was built with, or the store cannot be opened.
@@ -30,12 +31,18 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         "sqlite" => Err(StoreError::invalid(
             "this program was built without SQLite: enable factum's feature `sqlite`",
         )),
-        "postgres" | "postgresql" | "nats" => Err(StoreError::invalid(format!(
-            "this version of factum has no store for `{scheme}:`; it has `memory:` and `sqlite:`"
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => Ok(Arc::new(crate::store::PostgresStore::open(url.parse()?).await?)),
+        #[cfg(not(feature = "postgres"))]
+        "postgres" | "postgresql" => Err(StoreError::invalid(
+            "this program was built without PostgreSQL: enable factum's feature `postgres`",
+        )),
+        "nats" => Err(StoreError::invalid(format!(
+            "this version of factum has no store for `{scheme}:`; it has `memory:`, `sqlite:` and `postgres:`"
         ))),
         // What follows `://` may hold a password.
         _ => Err(StoreError::invalid(format!(
-            "`{}` does not name a store: use `memory:` or `sqlite:path/to/file.db`",
+            "`{}` does not name a store: use `memory:`, `sqlite:path/to/file.db` or `postgres://host/database`",
             url.split_once("://").map_or(url, |(scheme, _)| scheme)
         ))),
     }
@@ -49,7 +56,7 @@ mod tests {
     async fn what_names_no_store_is_shown_without_its_password() {
         for (url, shown) in [
             ("mysql://ann:secret@host/db", "`mysql`"),
-            ("postgres://ann:secret@host/db", "`postgres:`"),
+            ("nats://ann:secret@host", "`nats:`"),
             ("helpdesk.db", "`helpdesk.db`"),
             ("C:\\helpdesk.db", "`C:\\helpdesk.db`"),
         ] {

@@ -54,6 +54,8 @@ pub enum StoreErrorKind {
     Invalid,
     /// The file or database is not ours, or was written by a newer version.
     Foreign,
+    /// The server refuses: the password is wrong, or the user lacks a privilege.
+    Denied,
     /// What the store holds is damaged.
     Corrupt,
     /// There is no room left.

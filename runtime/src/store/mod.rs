@@ -9,6 +9,8 @@ mod memory;
 mod name;
 mod payload;
 mod position;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub(crate) mod record;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -26,6 +28,8 @@ pub use name::Name;
 pub use payload::Payload;
 pub use position::{InvalidPosition, Position};
 pub use record::{EventId, Page, RecordedEvent, StreamPage, Tail};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use stream::{InvalidStreamId, StreamId};

@@ -118,7 +118,7 @@ impl Case {
         matches!(self.body, Body::Harness(_))
     }
 
-    /// Tries the promise on a new harness, within a tokio runtime with its clock enabled.
+    /// Tries the promise on a new harness, within a tokio runtime with everything enabled.
     ///
     /// # Panics
     /// The store does not keep the promise.
@@ -149,7 +149,7 @@ pub fn run<H: Harness>(name: &str, harness: impl Fn() -> H) {
         [("one thread", Builder::new_current_thread()), ("four threads", Builder::new_multi_thread())];
     for (threads, mut runtime) in runtimes {
         println!("on a runtime of {threads}");
-        let runtime = runtime.worker_threads(4).enable_time().build().expect("tokio starts");
+        let runtime = runtime.worker_threads(4).enable_all().build().expect("tokio starts");
         runtime.block_on(case.run(&harness()));
     }
 }

@@ -1,0 +1,249 @@
+//! The server database: events in PostgreSQL.
+
+mod connection;
+mod error;
+mod listen;
+mod options;
+mod read;
+mod row;
+mod schema;
+mod tail;
+mod text;
+mod write;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+pub use options::PostgresOptions;
+
+use self::{
+    connection::{Link, connect},
+    listen::Listener,
+    tail::StoreKey,
+    write::{Outcome, Placed},
+    writer::Writer,
+};
+use super::{
+    AppendError, BoxFuture, Capabilities, Commit, Committed, Durability, Facts, Filter, Page, Position,
+    Store, StoreError, StreamId, StreamPage,
+};
+use crate::Version;
+
+/// How often those who wait look for events where nobody tells them …
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// … and where they are told, in case that a notification is lost.
+const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+
+/// No commit is larger, so that no message comes near to the largest that PostgreSQL takes.
+const MOST_BYTES: usize = 256 << 20;
+
+/// A store in a PostgreSQL database, version 15 or later.
+///
+/// # Durability
+/// `synchronous_commit` is switched on for the store's own connections, so an acknowledged commit survives the death of
+/// the machine, unless the server runs with `fsync = off`; [`capabilities`](Store::capabilities) tells.
+///
+/// # Processes
+/// Any number of processes may use the same database. Positions are given out under an advisory lock, which is held
+/// within one statement only; a transaction of anybody else that stays open holds up nothing.
+///
+/// # Concurrency
+/// The store has a connection for appends, one for loads, one for reads of the whole store, and while somebody waits,
+/// one that listens. Each is made when it is first needed, and made again when it was lost. All appends that wait share
+/// one statement: one round trip and one sync. The store belongs to the runtime in which it is opened.
+///
+/// # Time limits
+/// A connection is given up after `connect_timeout` (10 seconds), a question after
+/// [`PostgresOptions::timeout`] (30 seconds). When the connection is lost while an append is on its way, it is given once
+/// more on a new one, and what was recorded already is recognised; only if that fails too, its outcome is unknown.
+///
+/// # The tables
+/// Made when they are not there, in a schema of their own; a schema that has other tables is refused and not touched.
+/// The view `log` shows the events to people. Where a name or an id contains U+0000, which PostgreSQL cannot hold, or a
+/// backslash, the tables have `\0` and `\\`.
+#[derive(Debug)]
+pub struct PostgresStore {
+    key: StoreKey,
+    durability: Durability,
+    writer: Writer,
+    /// For what is short: loads, and what appends have to know.
+    loads: Link,
+    /// For what may be long.
+    scans: Link,
+    listener: Listener,
+}
+
+impl PostgresStore {
+    /// Connects to the database, and makes the tables if they are not there.
+    ///
+    /// # Errors
+    /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of another version.
+    pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        let (client, connection) = connect(&options).await?;
+        tokio::spawn(connection);
+        let durability = schema::prepare(&client, &options.schema).await?;
+        let options = Arc::new(options);
+        Ok(Self {
+            key: StoreKey::new(),
+            durability,
+            writer: Writer::start(Arc::new(Link::new(Arc::clone(&options)))),
+            loads: Link::new(Arc::clone(&options)),
+            scans: Link::new(Arc::clone(&options)),
+            listener: Listener::new(options),
+        })
+    }
+
+    async fn record(&self, commit: Commit) -> Result<Committed, AppendError> {
+        let size: usize = commit
+            .appends
+            .iter()
+            .flat_map(|append| &append.events)
+            .map(|event| event.payload.bytes().len())
+            .sum();
+        if size > MOST_BYTES {
+            return Err(StoreError::invalid(format!(
+                "the commit has {size} bytes of payload; at most {MOST_BYTES} can be recorded at once"
+            ))
+            .into());
+        }
+        let commit = Arc::new(commit);
+        loop {
+            let placed = self.place(&commit).await?;
+            match self.writer.append(placed.clone()).await? {
+                Outcome::Recorded { behind, now } => {
+                    self.listener.tell();
+                    return placed.recorded(behind, now, self.key).map_err(AppendError::Failed);
+                }
+                Outcome::Known => return self.given_before(&commit, None).await,
+                Outcome::Refused(refused) => {
+                    let mut refused = refused.into_iter().filter_map(|refused| {
+                        let append = commit.appends.get(refused.append)?;
+                        Some((refused, append, append.expected.version()?))
+                    });
+                    // An append that expects nothing was refused because another one came in between: once more.
+                    let Some((first, append, _)) = refused.next() else { continue };
+                    let index: usize =
+                        commit.appends.iter().take(first.append).map(|append| append.events.len()).sum();
+                    if first.found == Some(commit.id.event(index).0) {
+                        return self.given_before(&commit, Some(first.append)).await;
+                    }
+                    return Err(AppendError::Conflict {
+                        stream: append.stream.clone(),
+                        expected: append.expected,
+                        actual: first.actual,
+                    });
+                }
+            }
+        }
+    }
+
+    async fn place(&self, commit: &Arc<Commit>) -> Result<Placed, StoreError> {
+        if let Some(placed) = Placed::known(commit, self.key) {
+            return Ok(placed);
+        }
+        self.loads
+            .ask("looking for the ends of streams", |session| {
+                let commit = Arc::clone(commit);
+                async move { Placed::find(&session, commit).await }
+            })
+            .await
+    }
+
+    async fn given_before(
+        &self,
+        commit: &Arc<Commit>,
+        telling: Option<usize>,
+    ) -> Result<Committed, AppendError> {
+        let store = self.key;
+        let answer = self.loads.ask("reading what a commit recorded before", |session| {
+            let commit = Arc::clone(commit);
+            async move { write::given_before(&session, &commit, telling, store).await }
+        });
+        // It is recorded, whatever comes in between.
+        answer.await.map_err(|cause| AppendError::Unknown { commit: commit.id, cause })
+    }
+}
+
+impl Store for PostgresStore {
+    fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, AppendError>> {
+        Box::pin(async move {
+            commit.validate()?;
+            self.capabilities().check(&commit)?;
+            self.record(commit).await
+        })
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<StreamPage, StoreError>> {
+        Box::pin(async move {
+            self.loads
+                .ask("reading a stream", |session| async move {
+                    read::stream(&session, self.key, stream, from, limit.max(1)).await
+                })
+                .await
+        })
+    }
+
+    fn read_facts<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Facts, StoreError>> {
+        Box::pin(async move {
+            let facts = self.loads.ask("reading a stream", |session| async move {
+                read::facts(&session, self.key, stream, from, limit.max(1)).await
+            });
+            match facts.await? {
+                Some(facts) => Ok(facts),
+                None => self.read_stream(stream, from, limit).await.map(Facts::from),
+            }
+        })
+    }
+
+    fn read_all<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            self.scans
+                .ask("reading events", |session| async move {
+                    read::all(&session, filter, after, limit.max(1)).await
+                })
+                .await
+        })
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Position, StoreError>> {
+        Box::pin(async move {
+            self.loads
+                .ask("looking for the last event", |session| async move { read::head(&session).await })
+                .await
+        })
+    }
+
+    fn wait(&self, after: Position) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut heard = self.listener.subscribe();
+            // Listen before looking, so that what comes in between is not missed.
+            loop {
+                let pause = if self.listener.listen().await { LOOK_ANYWAY } else { LOOK_EVERY };
+                if self.head().await? > after {
+                    return Ok(());
+                }
+                let _ = tokio::time::timeout(pause, heard.changed()).await;
+            }
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { wakes: true, ..Capabilities::new(self.durability) }
+    }
+}

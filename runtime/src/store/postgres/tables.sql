@@ -1,0 +1,111 @@
+-- Run by the store inside of a schema of its own, which is first in the search path.
+--
+-- - Nothing is ever updated or deleted.
+-- - `stream` is a UUID of version 5 made of category and id, so that a load finds its events without looking up a key,
+--   and a long id costs an index nothing.
+-- - `position` is counted inside of `append`, under a lock that ends when the commit can be seen. So the order of
+--   positions is the order of commits, and no gap fills late; commits that are refused may leave gaps.
+-- - `payload` is JSON text. Of another format, or where PostgreSQL cannot hold the text, it is NULL and `bytes` has it.
+-- - Names and ids can hold what PostgreSQL's text cannot: U+0000 is written `\0`, and a backslash `\\`.
+-- - `commits` holds the ids of commits that expected no version. Others are recognised by their events.
+CREATE TABLE factum (
+    version int NOT NULL
+);
+
+CREATE TABLE events (
+    position       bigint NOT NULL,
+    version        bigint NOT NULL,
+    at             bigint NOT NULL, -- microseconds since 1970
+    schema         bigint NOT NULL,
+    stream         uuid NOT NULL,
+    id             uuid NOT NULL,
+    name           text NOT NULL,
+    payload        text,
+    format         text,            -- NULL: JSON
+    bytes          bytea,
+    category       text NOT NULL,
+    stream_id      text NOT NULL,
+    actor          text,
+    correlation_id text,
+    causation_id   text,
+    notes          text,            -- a JSON object
+    PRIMARY KEY (position),
+    UNIQUE (stream, version)
+);
+
+CREATE INDEX events_by_category ON events (category, position);
+
+CREATE TABLE commits (
+    id       uuid PRIMARY KEY,
+    position bigint NOT NULL        -- of its first event
+);
+
+-- For people.
+CREATE VIEW log AS
+SELECT position, category, stream_id AS id, version, name AS event, schema, to_timestamp(at / 1e6) AS at, actor,
+       correlation_id, causation_id, notes, payload
+FROM events;
+
+-- Records the commits of which no append is refused, each at the positions behind the last one at which its events
+-- stand in the arrays. An append is refused if the last version of its stream is not the one before `first`; then the
+-- answer has its number, the version that the stream has, and the event at `first`.
+CREATE FUNCTION append(
+    streams uuid[], firsts bigint[], commits int[],
+    unconditional_ids uuid[], unconditional_commits int[],
+    event_commits int[], event_streams uuid[], event_versions bigint[], event_times bigint[], categories text[],
+    stream_ids text[], ids uuid[], names text[], schemas bigint[], payloads text[], formats text[], contents bytea[],
+    actors text[], correlation_ids text[], causation_ids text[], all_notes text[],
+    OUT base bigint, OUT now bigint,
+    OUT refused int[], OUT actuals bigint[], OUT at_first uuid[], OUT known int[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    out_commits int[];
+BEGIN
+    -- One who appends at a time, in whichever process. It is a statement of its own, so that what follows sees
+    -- everything that the one before has committed.
+    PERFORM pg_advisory_xact_lock(1717794925, 'events'::regclass::oid::int);
+    now := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+    SELECT coalesce(max(e.position), 0) INTO base FROM events e;
+
+    -- A subquery with a limit is always looked up in the index, also where nobody has analysed the table.
+    SELECT array_agg(a.number - 1), array_agg(a.commit), array_agg(a.last),
+           array_agg((SELECT e.id FROM events e WHERE e.stream = a.stream AND e.version = a.first LIMIT 1))
+    INTO refused, out_commits, actuals, at_first
+    FROM (
+        SELECT u.*, coalesce((
+            SELECT e.version FROM events e WHERE e.stream = u.stream ORDER BY e.version DESC LIMIT 1
+        ), 0) AS last
+        FROM unnest(streams, firsts, commits) WITH ORDINALITY AS u (stream, first, commit, number)
+    ) a
+    WHERE a.last <> a.first - 1;
+    out_commits := coalesce(out_commits, '{}');
+
+    IF cardinality(unconditional_ids) > 0 THEN
+        SELECT array_agg(u.commit) INTO known
+        FROM unnest(unconditional_ids, unconditional_commits) AS u (id, commit)
+        WHERE (SELECT c.position FROM commits c WHERE c.id = u.id LIMIT 1) IS NOT NULL;
+        out_commits := out_commits || coalesce(known, '{}');
+    END IF;
+
+    INSERT INTO events (position, version, at, schema, stream, id, name, payload, format, bytes, category, stream_id,
+                        actor, correlation_id, causation_id, notes)
+    SELECT base + u.number, u.version, greatest(now, u.at), u.schema, u.stream, u.id, u.name, u.payload, u.format, u.bytes,
+           u.category, u.stream_id, u.actor, u.correlation_id, u.causation_id, u.notes
+    FROM unnest(event_commits, event_streams, event_versions, event_times, categories, stream_ids, ids, names, schemas,
+                payloads, formats, contents, actors, correlation_ids, causation_ids, all_notes)
+         WITH ORDINALITY AS u (commit, stream, version, at, category, stream_id, id, name, schema, payload, format,
+                               bytes, actor, correlation_id, causation_id, notes, number)
+    WHERE u.commit <> ALL (out_commits);
+
+    IF cardinality(unconditional_ids) > 0 THEN
+        INSERT INTO commits (id, position)
+        SELECT u.id, base + array_position(event_commits, u.commit)
+        FROM unnest(unconditional_ids, unconditional_commits) AS u (id, commit)
+        WHERE u.commit <> ALL (out_commits);
+    END IF;
+
+    PERFORM pg_notify('factum', current_schema());
+END
+$$;
+
+INSERT INTO factum (version) VALUES (1);

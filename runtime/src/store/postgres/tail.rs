@@ -1,0 +1,53 @@
+//! The end of a stream: what an append needs, and what a read tells it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use uuid::Uuid;
+
+use crate::{
+    Version,
+    store::{Append, StreamId},
+};
+
+/// The end of a stream, as it was seen. Whether it still is the end is found out when something is appended.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) store: StoreKey,
+    pub(super) stream: StreamId,
+    /// The version of the last event.
+    pub(super) version: Version,
+    /// The time of the last event, in microseconds.
+    pub(super) at: i64,
+}
+
+impl End {
+    /// What the append was given, if it came from this store and is about what the append expects.
+    pub(super) fn given(append: &Append, store: StoreKey) -> Option<&Self> {
+        let end = append.tail.as_ref()?.get::<Self>()?;
+        let fits = end.store == store && append.expected.version() == Some(end.version);
+        (fits && end.stream == append.stream).then_some(end)
+    }
+}
+
+/// Tells the stores of a process apart: the ends of one mean nothing in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StoreKey(u64);
+
+impl StoreKey {
+    pub(super) fn new() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What stands for a stream in the tables: the UUID of version 5 of its id in the namespace that is the one of its
+/// category.
+pub(super) fn stream_key(stream: &StreamId) -> Uuid {
+    const STREAMS: Uuid = Uuid::from_u128(0xb0a6_8de8_6f5c_4f6e_9c1c_6a0a_2f6d_51c3);
+    Uuid::new_v5(&Uuid::new_v5(&STREAMS, stream.category().as_bytes()), stream.id().as_bytes())
+}
+
+/// A version as PostgreSQL keeps it. There is none behind the largest number that it knows.
+pub(super) fn from_version(version: Version) -> i64 {
+    i64::try_from(version.get()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,341 @@
+//! Commits as rows: one statement records a batch of them.
+
+use std::sync::Arc;
+
+use tokio_postgres::{Error, types::ToSql};
+use uuid::Uuid;
+
+use super::{
+    connection::{Failure, Session},
+    row,
+    tail::{End, StoreKey, from_version, stream_key},
+    text,
+};
+use crate::{
+    Version,
+    store::{Append, Appended, Commit, Committed, Expected, Payload, Position, StoreError, Tail},
+};
+
+pub(super) const APPEND: &str = "SELECT base, now, refused, actuals, at_first, known FROM append($1, $2, $3, $4, $5, $6, \
+    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+
+/// The ends of streams, in their order.
+pub(super) const ENDS: &str = "SELECT last.version, last.at FROM unnest($1::uuid[]) WITH ORDINALITY AS u (stream, number) \
+    LEFT JOIN LATERAL (SELECT version, at FROM events WHERE stream = u.stream ORDER BY version DESC LIMIT 1) AS last \
+    ON true ORDER BY number";
+
+/// Events from one on that stands this many positions before a known one.
+pub(super) const GIVEN: &str = concat!(
+    "SELECT ",
+    row::facts!(),
+    ", id FROM events WHERE position >= (SELECT position - $3 FROM events WHERE stream = $1 AND version = $2) \
+     ORDER BY position LIMIT $4"
+);
+
+/// The events of a commit that expected nothing.
+pub(super) const GIVEN_UNCONDITIONALLY: &str = concat!(
+    "SELECT ",
+    row::facts!(),
+    ", id FROM events WHERE position >= (SELECT position FROM commits WHERE id = $1) ORDER BY position LIMIT $2"
+);
+
+/// Where the id is behind the facts.
+const ID: usize = 6;
+
+/// A commit, and after which event each of its appends goes.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    pub(super) commit: Arc<Commit>,
+    pub(super) after: Vec<Place>,
+}
+
+/// The last event of a stream; version and time are 0 where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    version: Version,
+    at: i64,
+}
+
+impl Placed {
+    /// The commit with its places, if they are known. They are, but for appends that expect nothing, or a version
+    /// without saying what the stream looked like.
+    pub(super) fn known(commit: &Arc<Commit>, store: StoreKey) -> Option<Self> {
+        let after = commit.appends.iter().map(|append| Place::known(append, store)).collect::<Option<_>>()?;
+        Some(Self { commit: Arc::clone(commit), after })
+    }
+
+    /// Looks up where the commit belongs.
+    pub(super) async fn find(session: &Session, commit: Arc<Commit>) -> Result<Self, Failure> {
+        let streams: Vec<Uuid> = commit.appends.iter().map(|append| stream_key(&append.stream)).collect();
+        let mut after = Vec::with_capacity(streams.len());
+        for (append, row) in
+            commit.appends.iter().zip(session.client.query(&session.ends, &[&streams]).await?)
+        {
+            let (version, at): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+            let found = Version::new(version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0));
+            let version = append.expected.version().unwrap_or(found);
+            after.push(Place { version, at: at.unwrap_or(0) });
+        }
+        Ok(Self { commit, after })
+    }
+
+    /// Whether this is one whose id has to be kept.
+    fn is_unconditional(&self) -> bool {
+        self.commit.appends.iter().all(|append| append.expected == Expected::Any)
+    }
+
+    pub(super) fn events(&self) -> usize {
+        self.commit.appends.iter().map(|append| append.events.len()).sum()
+    }
+
+    /// The answer, if the events were recorded from behind this position on.
+    pub(super) fn recorded(
+        &self,
+        mut position: i64,
+        now: i64,
+        store: StoreKey,
+    ) -> Result<Committed, StoreError> {
+        let mut appends = Vec::with_capacity(self.after.len());
+        for (append, place) in self.commit.appends.iter().zip(&self.after) {
+            let mut positions = Vec::with_capacity(append.events.len());
+            for _ in &append.events {
+                position += 1;
+                positions.push(Position::new(u128::try_from(position).unwrap_or(0)));
+            }
+            let at = place.at.max(now);
+            let version = Version::new(place.version.get().saturating_add(append.events.len() as u64));
+            appends.push(Appended {
+                first: place.version.next(),
+                positions,
+                at: time(at)?,
+                tail: Some(Tail::new(End { store, stream: append.stream.clone(), version, at })),
+            });
+        }
+        Ok(Committed { appends })
+    }
+}
+
+impl Place {
+    fn known(append: &Append, store: StoreKey) -> Option<Self> {
+        if append.expected.version() == Some(Version::NONE) {
+            return Some(Self::default());
+        }
+        End::given(append, store).map(|end| Self { version: end.version, at: end.at })
+    }
+}
+
+/// What became of a commit in a batch.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Recorded, behind this position, at this time.
+    Recorded { behind: i64, now: i64 },
+    /// Not recorded: these of its appends were refused.
+    Refused(Vec<Refused>),
+    /// Not recorded, because it has taken effect already; only for those that expected nothing.
+    Known,
+}
+
+/// An append whose stream is not where it was expected to be.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Its number in the commit.
+    pub(super) append: usize,
+    /// The version of the stream.
+    pub(super) actual: Version,
+    /// The id of the event that stands where the first event of the append would.
+    pub(super) found: Option<Uuid>,
+}
+
+/// The batch as columns.
+#[derive(Default)]
+struct Columns<'a> {
+    streams: Vec<Uuid>,
+    firsts: Vec<i64>,
+    commits: Vec<i32>,
+    unconditional_ids: Vec<Uuid>,
+    unconditional_commits: Vec<i32>,
+    event_commits: Vec<i32>,
+    event_streams: Vec<Uuid>,
+    versions: Vec<i64>,
+    times: Vec<i64>,
+    categories: Vec<std::borrow::Cow<'a, str>>,
+    stream_ids: Vec<std::borrow::Cow<'a, str>>,
+    ids: Vec<Uuid>,
+    names: Vec<std::borrow::Cow<'a, str>>,
+    schemas: Vec<i64>,
+    payloads: Vec<Option<&'a str>>,
+    formats: Vec<Option<std::borrow::Cow<'a, str>>>,
+    contents: Vec<Option<&'a [u8]>>,
+    actors: Vec<Option<std::borrow::Cow<'a, str>>>,
+    correlation_ids: Vec<Option<std::borrow::Cow<'a, str>>>,
+    causation_ids: Vec<Option<std::borrow::Cow<'a, str>>>,
+    notes: Vec<Option<String>>,
+}
+
+impl<'a> Columns<'a> {
+    fn add(&mut self, number: i32, placed: &'a Placed) {
+        if placed.is_unconditional() {
+            self.unconditional_ids.push(placed.commit.id.as_uuid());
+            self.unconditional_commits.push(number);
+        }
+        let mut index = 0;
+        for (append, place) in placed.commit.appends.iter().zip(&placed.after) {
+            let stream = stream_key(&append.stream);
+            let mut version = place.version.next();
+            self.streams.push(stream);
+            self.firsts.push(from_version(version));
+            self.commits.push(number);
+            for event in &append.events {
+                self.event_commits.push(number);
+                self.event_streams.push(stream);
+                self.versions.push(from_version(version));
+                self.times.push(place.at);
+                self.categories.push(text::encode(append.stream.category()));
+                self.stream_ids.push(text::encode(append.stream.id()));
+                self.ids.push(placed.commit.id.event(index).0);
+                self.names.push(text::encode(&event.name));
+                self.schemas.push(event.schema.into());
+                let (payload, format, bytes) = match &event.payload {
+                    Payload::Json(json) if !json.contains('\0') => (Some(&**json), None, None),
+                    Payload::Json(json) => (None, None, Some(json.as_bytes())),
+                    Payload::Other { format, bytes } => (None, Some(text::encode(format)), Some(&**bytes)),
+                };
+                self.payloads.push(payload);
+                self.formats.push(format);
+                self.contents.push(bytes);
+                let said = event.metadata.as_deref();
+                self.actors.push(said.and_then(|said| said.actor.as_deref()).map(text::encode));
+                self.correlation_ids
+                    .push(said.and_then(|said| said.correlation_id.as_deref()).map(text::encode));
+                self.causation_ids.push(said.and_then(|said| said.causation_id.as_deref()).map(text::encode));
+                // Metadata with nothing in it is metadata all the same.
+                let notes = said.filter(|said| !said.notes.is_empty() || said.is_empty());
+                self.notes.push(notes.and_then(|said| serde_json::to_string(&said.notes).ok()));
+                version = version.next();
+                index += 1;
+            }
+        }
+    }
+}
+
+/// Records what can be recorded of the batch, in which no stream is twice. An outcome for each commit.
+pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Outcome>, Error> {
+    let mut columns = Columns::default();
+    for (placed, number) in batch.iter().zip(0..) {
+        columns.add(number, placed);
+    }
+    let parameters: [&(dyn ToSql + Sync); 21] = [
+        &columns.streams,
+        &columns.firsts,
+        &columns.commits,
+        &columns.unconditional_ids,
+        &columns.unconditional_commits,
+        &columns.event_commits,
+        &columns.event_streams,
+        &columns.versions,
+        &columns.times,
+        &columns.categories,
+        &columns.stream_ids,
+        &columns.ids,
+        &columns.names,
+        &columns.schemas,
+        &columns.payloads,
+        &columns.formats,
+        &columns.contents,
+        &columns.actors,
+        &columns.correlation_ids,
+        &columns.causation_ids,
+        &columns.notes,
+    ];
+    let row = session.client.query_one(&session.append, &parameters).await?;
+    let (base, now): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let refused: Vec<i64> =
+        row.try_get::<_, Option<Vec<i32>>>(2)?.unwrap_or_default().into_iter().map(i64::from).collect();
+    let actuals: Vec<i64> = row.try_get::<_, Option<_>>(3)?.unwrap_or_default();
+    let found: Vec<Option<Uuid>> = row.try_get::<_, Option<_>>(4)?.unwrap_or_default();
+    let known: Vec<i32> = row.try_get::<_, Option<_>>(5)?.unwrap_or_default();
+
+    let mut refusals = refused.into_iter().zip(actuals).zip(found).peekable();
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let (mut behind, mut appends) = (base, 0_i64);
+    for (placed, number) in batch.iter().zip(0_i32..) {
+        let next = appends.saturating_add_unsigned(placed.after.len() as u64);
+        let mut mine = Vec::new();
+        while let Some(((append, actual), found)) = refusals.next_if(|((append, _), _)| *append < next) {
+            mine.push(Refused {
+                append: usize::try_from(append - appends).unwrap_or(0),
+                actual: Version::new(u64::try_from(actual).unwrap_or(0)),
+                found,
+            });
+        }
+        outcomes.push(if known.contains(&number) {
+            Outcome::Known
+        } else if mine.is_empty() {
+            Outcome::Recorded { behind, now }
+        } else {
+            Outcome::Refused(mine)
+        });
+        appends = next;
+        behind = behind.saturating_add_unsigned(placed.events() as u64);
+    }
+    Ok(outcomes)
+}
+
+/// The answer to a commit that has taken effect already. For one that expected a version somewhere, the append that
+/// tells, with its number.
+pub(super) async fn given_before(
+    session: &Session,
+    commit: &Commit,
+    telling: Option<usize>,
+    store: StoreKey,
+) -> Result<Committed, Failure> {
+    let events: usize = commit.appends.iter().map(|append| append.events.len()).sum();
+    let limit = i64::try_from(events).unwrap_or(i64::MAX);
+    let rows = match telling.and_then(|number| Some((number, commit.appends.get(number)?))) {
+        Some((number, append)) => {
+            let index: usize = commit.appends.iter().take(number).map(|append| append.events.len()).sum();
+            let first = from_version(append.expected.version().unwrap_or_default().next());
+            let index = i64::try_from(index).unwrap_or(i64::MAX);
+            let parameters: [&(dyn ToSql + Sync); 4] = [&stream_key(&append.stream), &first, &index, &limit];
+            session.client.query(&session.given, &parameters).await?
+        }
+        None => session.client.query(&session.given_unconditionally, &[&commit.id.as_uuid(), &limit]).await?,
+    };
+    let mut rows = rows.iter();
+    let mut index = 0;
+    let mut appends = Vec::with_capacity(commit.appends.len());
+    for append in &commit.appends {
+        let mut appended: Option<Appended> = None;
+        for _ in &append.events {
+            let row = rows.next().ok_or_else(|| incomplete(commit))?;
+            if row.try_get::<_, Uuid>(ID)? != commit.id.event(index).0 {
+                return Err(incomplete(commit).into());
+            }
+            index += 1;
+            let (position, version, at) = (row::position(row)?, row::version(row)?, row::at(row)?);
+            let end = End { store, stream: append.stream.clone(), version, at };
+            let appended = match &mut appended {
+                Some(appended) => appended,
+                None => appended.insert(Appended {
+                    first: version,
+                    positions: Vec::new(),
+                    at: time(at)?,
+                    tail: None,
+                }),
+            };
+            appended.positions.push(position);
+            appended.tail = Some(Tail::new(end));
+        }
+        appends.extend(appended);
+    }
+    Ok(Committed { appends })
+}
+
+fn incomplete(commit: &Commit) -> StoreError {
+    StoreError::corrupt(format!("commit {} was recorded, but not all of its events are there", commit.id))
+}
+
+fn time(at: i64) -> Result<chrono::DateTime<chrono::Utc>, StoreError> {
+    chrono::DateTime::from_timestamp_micros(at)
+        .ok_or_else(|| StoreError::corrupt(format!("{at} microseconds since 1970 is no time")))
+}

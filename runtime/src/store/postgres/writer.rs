@@ -1,0 +1,150 @@
+//! The queue of commits, and the task that works it off: all that wait share a statement, and so one round trip and one
+//! sync.
+
+use std::{collections::HashSet, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    connection::{Link, Unanswered},
+    write::{self, Outcome, Placed},
+};
+use crate::store::{AppendError, StoreError, StoreErrorKind};
+
+/// How many commits may wait, and so how many share a statement at most. Appends beyond it wait for their turn to wait.
+const MOST_COMMITS: usize = 1024;
+
+/// A statement takes no more commits once it has this many events.
+const MANY_EVENTS: usize = 16_384;
+
+type Answer = Result<Outcome, AppendError>;
+
+struct Request {
+    placed: Placed,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The way to the task that writes. It ends with the store, after it has written what was queued.
+#[derive(Debug)]
+pub(super) struct Writer {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Writer {
+    /// Starts the task.
+    pub(super) fn start(link: Arc<Link>) -> Self {
+        let (requests, waiting) = mpsc::channel(MOST_COMMITS);
+        tokio::spawn(work_off(link, waiting));
+        Self { requests }
+    }
+
+    /// Queues the commit and waits for what becomes of it.
+    pub(super) async fn append(&self, placed: Placed) -> Answer {
+        let commit = placed.commit.id;
+        let (answer, answered) = oneshot::channel();
+        if self.requests.send(Request { placed, answer }).await.is_err() {
+            return Err(gone().into());
+        }
+        answered.await.unwrap_or_else(|_| Err(AppendError::Unknown { commit, cause: gone() }))
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Unavailable,
+        "the runtime in which the store was opened has ended: open it in the runtime in which it is used",
+    )
+}
+
+async fn work_off(link: Arc<Link>, mut waiting: mpsc::Receiver<Request>) {
+    let mut postponed = Vec::new();
+    loop {
+        let first = match postponed.is_empty() {
+            true => waiting.recv().await,
+            false => None,
+        };
+        if first.is_none() && postponed.is_empty() {
+            return;
+        }
+        let more = std::iter::from_fn(|| waiting.try_recv().ok());
+        let candidates = std::mem::take(&mut postponed).into_iter().chain(first).chain(more);
+        let mut batch = Vec::new();
+        let mut streams = HashSet::new();
+        let mut events = 0;
+        for request in candidates.take(MOST_COMMITS) {
+            let commit = &request.placed.commit;
+            // Whether a second append to a stream is right depends on the first one. That one goes next time, and so
+            // does what comes after it for the same streams.
+            let ids = || commit.appends.iter().map(|append| append.stream.clone());
+            let again = ids().any(|stream| streams.contains(&stream));
+            streams.extend(ids());
+            if again || events >= MANY_EVENTS {
+                postponed.push(request);
+            } else {
+                events += request.placed.events();
+                batch.push(request);
+            }
+        }
+        let (placed, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|request| (request.placed, request.answer)).unzip();
+        for (answer, outcome) in answers.into_iter().zip(record(&link, placed).await) {
+            // Who does not wait any more does not need the answer.
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+/// Records the batch. One that the server refuses as a whole is given again commit by commit, so that none pays for
+/// another.
+async fn record(link: &Link, batch: Vec<Placed>) -> Vec<Answer> {
+    let batch = Arc::new(batch);
+    match send(link, &batch).await {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(failed) if failed.definite && batch.len() > 1 => {
+            let mut answers = Vec::with_capacity(batch.len());
+            for placed in batch.iter() {
+                let alone = Arc::new(vec![placed.clone()]);
+                answers.push(match send(link, &alone).await {
+                    Ok(outcomes) => outcomes.into_iter().next().ok_or_else(|| gone().into()),
+                    Err(failed) => Err(failed.of(placed)),
+                });
+            }
+            answers
+        }
+        Err(failed) => {
+            let failed = Arc::new(failed);
+            batch.iter().map(|placed| Err(failed.of(placed))).collect()
+        }
+    }
+}
+
+/// Sends the batch, and once more when the connection is lost on the way: what was recorded the first time is
+/// recognised.
+async fn send(link: &Link, batch: &Arc<Vec<Placed>>) -> Result<Vec<Outcome>, Unanswered> {
+    let mut lost: Option<Unanswered> = None;
+    loop {
+        let given = Arc::clone(batch);
+        let asked = link
+            .ask_once("appending", |session| async move { write::append(&session, &given).await })
+            .await
+            .unwrap_or_else(|error| Err(Unanswered { error, definite: true }));
+        match asked {
+            Ok(outcomes) => return Ok(outcomes),
+            // What a second attempt says of itself says nothing of the first.
+            Err(failed) if lost.is_some() => return Err(Unanswered { definite: false, ..failed }),
+            Err(failed) if failed.definite => return Err(failed),
+            Err(failed) => lost = Some(failed),
+        }
+    }
+}
+
+impl Unanswered {
+    fn of(&self, placed: &Placed) -> AppendError {
+        let cause = StoreError::new(self.error.kind(), self.error.to_string());
+        if self.definite {
+            AppendError::Failed(cause)
+        } else {
+            AppendError::Unknown { commit: placed.commit.id, cause }
+        }
+    }
+}
