@@ -1,6 +1,8 @@
 //! The contract of `Store`, on every store.
 
 use factum::testing::contract_tests;
+#[cfg(all(feature = "postgres", unix))]
+use factum_tests::postgres::Schema;
 use factum_tests::stores::Memory;
 #[cfg(feature = "sqlite")]
 use factum_tests::stores::SqliteFile;
@@ -13,3 +15,6 @@ contract_tests!(sqlite, SqliteFile::new(""), reopens);
 // Not to be opened again: each is a database of its own.
 #[cfg(feature = "sqlite")]
 contract_tests!(sqlite_in_memory, || factum::open("sqlite::memory:"));
+
+#[cfg(all(feature = "postgres", unix))]
+contract_tests!(postgres, Schema::new(), reopens);

@@ -1,4 +1,6 @@
 //! The tests that span crates; each file beside this one is a test of its own. Here is what they share.
 
 pub mod counter;
+#[cfg(all(feature = "postgres", unix))]
+pub mod postgres;
 pub mod stores;

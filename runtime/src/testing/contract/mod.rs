@@ -77,6 +77,11 @@ pub trait Harness: Send + Sync + 'static {
     /// # Errors
     /// The store cannot be opened; the case fails.
     fn open(&self) -> BoxFuture<'_, Result<Arc<dyn Store>, StoreError>>;
+
+    /// What is missing on this machine, if the store cannot be tried here. Then nothing is tried.
+    fn missing(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<F, O> Harness for F
@@ -148,8 +153,13 @@ pub fn run<H: Harness>(name: &str, harness: impl Fn() -> H) {
     let runtimes =
         [("one thread", Builder::new_current_thread()), ("four threads", Builder::new_multi_thread())];
     for (threads, mut runtime) in runtimes {
+        let harness = harness();
+        if let Some(missing) = harness.missing() {
+            println!("not tried: {missing}");
+            return;
+        }
         println!("on a runtime of {threads}");
         let runtime = runtime.worker_threads(4).enable_all().build().expect("tokio starts");
-        runtime.block_on(case.run(&harness()));
+        runtime.block_on(case.run(&harness));
     }
 }
