@@ -31,7 +31,8 @@ pub struct Postgres {
     programs: PathBuf,
     directory: PathBuf,
     port: u16,
-    guard: Guard,
+    /// Lives as long as the server.
+    _guard: Guard,
 }
 
 impl Postgres {
@@ -62,7 +63,7 @@ impl Postgres {
         let guard = Guard::new(&programs, &directory);
         let initdb = [programs.join("initdb").display().to_string(), "-D".to_owned(), data(&directory)];
         run(unprivileged(&initdb).args(["-A", "trust", "-U", "factum", "-E", "UTF8", "--locale=C"]));
-        let server = Self { programs, directory, port: free_port(), guard };
+        let server = Self { programs, directory, port: free_port(), _guard: guard };
         server.run();
         Some(server)
     }

@@ -56,7 +56,7 @@ fn config(cases: u32) -> Config {
 /// the reference differ.
 fn compare<H: Harness>(config: Config, handles: usize, harness: impl Fn() -> H) -> Result<(), String> {
     let outcome = TestRunner::new(config).run(&vec(operation(), 1..50), |operations| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut run = Run::start(Arc::new(harness()), handles).await;
             for operation in operations {
@@ -90,6 +90,14 @@ fn sqlite() {
 #[test]
 fn sqlite_in_memory() {
     agrees(1, 120, || || factum::open("sqlite::memory:"));
+}
+
+#[cfg(all(feature = "postgres", unix))]
+#[test]
+fn postgres() {
+    if factum_tests::postgres::Postgres::shared().is_some() {
+        agrees(2, 40, factum_tests::postgres::Schema::new);
+    }
 }
 
 /// The mistakes that show without concurrency, waiting, clocks and awkward values.

@@ -27,9 +27,9 @@ pub use memory::MemoryStore;
 pub use name::Name;
 pub use payload::Payload;
 pub use position::{InvalidPosition, Position};
-pub use record::{EventId, Page, RecordedEvent, StreamPage, Tail};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
+pub use record::{EventId, Page, RecordedEvent, StreamPage, Tail};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use stream::{InvalidStreamId, StreamId};

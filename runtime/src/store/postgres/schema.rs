@@ -16,9 +16,10 @@ const TABLES: &str = include_str!("tables.sql");
 const SERVER: &str = "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'), \
     current_setting('fsync') = 'on'";
 
-/// Whether the tables are there, and whether anything is in the schema.
+/// Whether the tables are there, whether anything is in the schema, and whether we may look.
 const FOUND: &str = "SELECT to_regclass('factum') IS NOT NULL, \
-    EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace($1))";
+    EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace($1)), \
+    coalesce(has_schema_privilege(to_regnamespace($1)::oid, 'USAGE'), true)";
 
 /// The name is a parameter of the session, because a schema cannot be made by a statement that has parameters.
 const NEW_SCHEMA: &str = "DO $$ BEGIN IF to_regnamespace(current_setting('factum.schema')) IS NULL THEN \
@@ -62,6 +63,14 @@ async fn exists(client: &Client, schema: &str) -> Result<bool, StoreError> {
     let found = client.query_one(FOUND, &[&schema]).await.map_err(looking)?;
     let (ours, others): (bool, bool) =
         get(&found, 0).and_then(|v| Ok((v, get(&found, 1)?))).map_err(looking)?;
+    if !get(&found, 2).map_err(looking)? {
+        return Err(StoreError::new(
+            StoreErrorKind::Denied,
+            format!(
+                "this user may not use the schema `{schema}`: let its owner `GRANT USAGE ON SCHEMA` and the tables"
+            ),
+        ));
+    }
     if !ours {
         return match others {
             false => Ok(false),

@@ -1,0 +1,111 @@
+//! Servers and databases that are not right: each is a typed error with advice, soon.
+
+use std::time::Duration;
+
+use factum::store::{Expected, StoreErrorKind};
+use factum_tests::postgres::Postgres;
+use tokio::time::timeout;
+
+use super::{commit, somebody};
+
+/// Why the store does not open.
+async fn refusal(url: &str) -> (StoreErrorKind, String) {
+    let opened = timeout(Duration::from_secs(15), factum::open(url)).await.unwrap();
+    let error = opened.unwrap_err();
+    (error.kind(), error.to_string())
+}
+
+#[tokio::test]
+async fn no_server() {
+    let (kind, message) = refusal("postgres://ann:secret@127.0.0.1:1/desk").await;
+    assert_eq!(kind, StoreErrorKind::Unavailable, "{message}");
+    assert!(message.contains("host and port") && !message.contains("secret"), "{message}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let (kind, message) = refusal(&format!("postgres://ann@127.0.0.1:{port}/desk?timeout=200")).await;
+    assert_eq!(kind, StoreErrorKind::Unavailable, "{message}");
+    assert!(message.contains("200ms"), "{message}");
+}
+
+#[tokio::test]
+async fn users_databases_and_rights_that_are_missing() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.fresh();
+    let admin = somebody(&url).await;
+    admin.batch_execute("CREATE ROLE guest LOGIN").await.unwrap();
+    for (from, to, kind, advice) in [
+        ("factum@", "nobody@", StoreErrorKind::Denied, "user name and password"),
+        ("/postgres?", "/nowhere?", StoreErrorKind::Invalid, "createdb"),
+        ("factum@", "guest@", StoreErrorKind::Denied, "making the tables"),
+    ] {
+        let (found, message) = refusal(&url.replace(from, to)).await;
+        assert_eq!(found, kind, "{message}");
+        assert!(message.contains(advice), "{message}");
+    }
+
+    // Tables that somebody else made are not to be read by everybody.
+    let store = factum::open(&url).await.unwrap();
+    store.append(commit("a", Expected::NoStream, 1)).await.unwrap();
+    let (kind, message) = refusal(&url.replace("factum@", "guest@")).await;
+    assert_eq!(kind, StoreErrorKind::Denied, "{message}");
+}
+
+#[tokio::test]
+async fn a_schema_of_somebody_else() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.fresh();
+    let schema = url.split_once("?schema=").unwrap().1;
+    let admin = somebody(&url).await;
+    admin
+        .batch_execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.events (n int)"))
+        .await
+        .unwrap();
+    let (kind, message) = refusal(&url).await;
+    assert_eq!(kind, StoreErrorKind::Foreign, "{message}");
+    assert!(message.contains("?schema=name"), "{message}");
+    let sql = "SELECT count(*) FROM pg_class WHERE relnamespace = $1::text::regnamespace";
+    let tables: i64 = admin.query_one(sql, &[&schema]).await.unwrap().get(0);
+    assert_eq!(tables, 1, "nothing was added");
+}
+
+#[tokio::test]
+async fn tables_of_another_version() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.fresh();
+    drop(factum::open(&url).await.unwrap());
+    somebody(&url).await.batch_execute("UPDATE factum SET version = 7").await.unwrap();
+    let (kind, message) = refusal(&url).await;
+    assert_eq!(kind, StoreErrorKind::Foreign, "{message}");
+    assert!(message.contains("version 7") && message.contains("version 1"), "{message}");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_hold_every_text() {
+    let Some(server) = Postgres::shared() else { return };
+    let admin = somebody(&server.fresh()).await;
+    admin.batch_execute("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0").await.unwrap();
+    let (kind, message) = refusal(&server.fresh().replace("/postgres?", "/latin?")).await;
+    assert_eq!(kind, StoreErrorKind::Foreign, "{message}");
+    assert!(message.contains("--encoding=UTF8"), "{message}");
+}
+
+#[tokio::test]
+async fn a_lock_that_is_never_released_fails_the_append_and_records_nothing() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.fresh();
+    let store = factum::open(&format!("{url}&timeout=500")).await.unwrap();
+    let other = somebody(&url).await;
+    other
+        .batch_execute("BEGIN; SELECT pg_advisory_xact_lock(1717794925, 'events'::regclass::oid::int)")
+        .await
+        .unwrap();
+    let held = store.append(commit("a", Expected::NoStream, 1)).await.unwrap_err();
+    let factum::store::AppendError::Failed(error) = held else { panic!("{held:?}") };
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    other.batch_execute("ROLLBACK").await.unwrap();
+    store.append(commit("a", Expected::NoStream, 1)).await.unwrap();
+}
