@@ -3,6 +3,7 @@
 
 pub mod derived;
 pub mod hand;
+pub mod postgres_by_hand;
 pub mod sqlite_by_hand;
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! Commands per second and loads, factum against hand-written code, interleaved in one run.
 //!
 //! `cargo run --release -p factum-benches --bin commands` (`-- sqlite-16` for one of the comparisons, with
-//! `SECONDS=…` for the length of a round and `ROUNDS=…` for their number). The work of a command: load a stream of ten
+//! `SECONDS=…` for the length of a round and `ROUNDS=…` for their number; `POSTGRES=postgres://…` names a database to
+//! measure on, in which the program makes schemas of its own). The work of a command: load a stream of ten
 //! events, decide, append one event durably. Each comparison ends by counting that nothing was lost or doubled.
 
 use std::{
@@ -21,6 +22,7 @@ use factum::{
 use factum_benches::{
     derived::{Incident, IncidentCommand, IncidentEvent},
     hand, history, median,
+    postgres_by_hand::{self, Plain},
     sqlite_by_hand::{Error, Grouped, Single},
 };
 
@@ -42,6 +44,21 @@ fn main() -> Result<(), Error> {
     }
     if is_wanted("sqlite-hot-16") {
         sqlite("sqlite-hot-16", 16, 1)?;
+    }
+    if let Ok(url) = std::env::var("POSTGRES") {
+        for (kind, clients, streams) in
+            [("plain", 1, STREAMS), ("grouped", 16, STREAMS), ("grouped", 64, STREAMS)].into_iter().chain([
+                ("plain", 64, STREAMS),
+                ("plain", 16, 1),
+                ("grouped", 16, 1),
+            ])
+        {
+            let hot = if streams == 1 { "hot-" } else { "" };
+            let name = format!("postgres-{kind}-{hot}{clients}");
+            if is_wanted(&name) {
+                postgres(&name, &url, clients, streams, kind == "plain")?;
+            }
+        }
     }
     if is_wanted("sqlite-load-1000") {
         sqlite_load()?;
@@ -205,6 +222,48 @@ fn sqlite(name: &str, clients: u64, streams: u64) -> Result<(), Error> {
         |rounds: &[Round]| rounds.iter().map(|round| round.commands).sum::<u64>() + streams * SEED as u64;
     check(name, total(&ours), runtime.block_on(count(&*store))?)?;
     check(name, total(&by_hand), single.count()?)
+}
+
+/// Against a select and an insert for each command (`plain`), or grouped appends and pipelined loads.
+fn postgres(name: &str, url: &str, clients: u64, streams: u64, plain: bool) -> Result<(), Error> {
+    let runtime = runtime()?;
+    let schema = format!("{}_{}", name.replace('-', "_"), std::process::id());
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let store = runtime.block_on(factum::open(&format!("{url}{separator}schema={schema}")))?;
+    runtime.block_on(seed(&store, streams, SEED))?;
+    runtime.block_on(postgres_by_hand::seed(url, streams, &history(SEED)))?;
+    let incidents = Repository::<Incident>::new(Arc::clone(&store));
+    let by_plain = Arc::new(runtime.block_on(Plain::open(url, clients))?);
+    let by_groups = runtime.block_on(postgres_by_hand::Grouped::open(url))?;
+    let (mut ours, mut by_hand) = (Vec::new(), Vec::new());
+    for _ in 0..setting("ROUNDS", 5) {
+        let repository = incidents.clone();
+        ours.push(runtime.block_on(round(clients, streams, move |stream, number| {
+            let repository = repository.clone();
+            async move {
+                let command = IncidentCommand::ChangeText { text: format!("text {number}") };
+                repository.execute(&stream, command).await.map(drop).map_err(|error| error.to_string().into())
+            }
+        }))?);
+        let (by_plain, by_groups) = (Arc::clone(&by_plain), Arc::clone(&by_groups));
+        by_hand.push(runtime.block_on(round(clients, streams, move |stream, number| {
+            let (by_plain, by_groups) = (Arc::clone(&by_plain), Arc::clone(&by_groups));
+            async move {
+                let stream = format!("incident-{stream}");
+                let command = hand::Command::ChangeText { text: format!("text {number}") };
+                if plain {
+                    by_plain.execute(&stream, command).await
+                } else {
+                    by_groups.execute(&stream, command).await
+                }
+            }
+        }))?);
+    }
+    report(name, &ours, &by_hand);
+    let total =
+        |rounds: &[Round]| rounds.iter().map(|round| round.commands).sum::<u64>() + streams * SEED as u64;
+    check(name, total(&ours), runtime.block_on(count(&*store))?)?;
+    check(name, total(&by_hand), runtime.block_on(postgres_by_hand::count(url))?)
 }
 
 /// One client by hand: a plain loop on one connection.
