@@ -29,13 +29,8 @@ pub(super) const fn last_position(sequence: u64) -> Position {
 
 /// The sequence number of the first message in which something after this position can be.
 pub(super) fn first_after(position: Position) -> u64 {
-    let sequence = sequence(position);
+    let sequence = u64::try_from(position.get() >> BITS).unwrap_or(u64::MAX);
     if position.get() & LAST == LAST { sequence.saturating_add(1) } else { sequence.max(1) }
-}
-
-/// The sequence number of the message in which the event of this position is.
-pub(super) fn sequence(position: Position) -> u64 {
-    u64::try_from(position.get() >> BITS).unwrap_or(u64::MAX)
 }
 
 /// The positions of `count` events in the message with this sequence number.

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 pub use options::JetStreamOptions;
 
-use self::{listen::Listener, server::Server, subject::Subjects, tail::Places};
+use self::{listen::Listener, server::Server, subject::Subjects};
 use super::{
     AppendError, BoxFuture, Capabilities, Commit, Committed, Durability, Facts, Filter, Page, Position,
     Store, StoreError, StreamId, StreamPage, key::StoreKey,
@@ -55,8 +55,8 @@ const MOST_BATCHES: usize = 16;
 ///
 /// # What is stored
 /// A commit of one stream is one message with all of its events, as long as they fit; of several, a batch that the server
-/// stores as a whole. The subject is `name.e.category.id`, where whatever is no letter or digit is written as `%` and two
-/// digits. A commit that expects nothing has a mark in `name.c.id` beside it, by which it is recognised. When events are
+/// stores as a whole. The subject is `name.e.category.id.page.version`, where whatever is no letter or digit is written as
+/// `%` and two digits, and a page has 512 versions. A commit that expects nothing has a mark in `name.c.id` beside it, by which it is recognised. When events are
 /// stored, the server tells `name.t.category.id`.
 #[derive(Debug)]
 pub struct JetStreamStore {
@@ -64,7 +64,6 @@ pub struct JetStreamStore {
     server: Server,
     subjects: Subjects,
     listener: Listener,
-    places: Places,
     batches: Semaphore,
     capabilities: Capabilities,
 }
@@ -101,7 +100,6 @@ impl JetStreamStore {
             server,
             subjects,
             listener,
-            places: Places::default(),
             batches: Semaphore::new(MOST_BATCHES),
             capabilities,
         })

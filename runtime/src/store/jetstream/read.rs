@@ -5,7 +5,8 @@ use tokio::time::{Instant, sleep};
 use super::{
     JetStreamStore,
     message::{self, Message, Names, first_after, last_position},
-    server::{Batch, PAUSE, Stored},
+    server::{Batch, PAUSE, Stored, Wanted},
+    subject::{StreamSubjects, left_in_page},
     tail::End,
 };
 use crate::{
@@ -66,91 +67,78 @@ impl JetStreamStore {
         limit: usize,
         mut take: impl FnMut(Message<'_>, usize) -> Result<usize, StoreError>,
     ) -> Result<(Option<Version>, Option<Tail>), StoreError> {
-        let subject = self.subjects.stream(stream);
-        let Some(start) = self.start(stream, &subject, from).await? else { return Ok((None, None)) };
-        let Batch { messages, more } = self.messages(&subject, start, limit).await?;
-        let mut left = limit;
-        let mut expected = from;
-        let mut end = None;
-        for stored in &messages {
-            let message = decode(stored, stream)?;
-            let (first, last, sequence) = (message.first(), message.last(), message.sequence());
-            if last < from {
-                continue;
-            }
-            if first > expected || last < expected {
-                return Err(StoreError::corrupt(format!(
-                    "`{stream}` has no event of version {expected}, but one of version {first}"
-                )));
-            }
-            end = Some(End::behind(self.key, stream.clone(), &message));
-            left -= take(message, left)?.min(left);
-            let next = last.next();
-            if left == 0 {
-                let taken = Version::new(from.get().saturating_add(limit as u64));
-                if taken < next {
-                    self.places.keep(stream, taken, sequence);
-                    return Ok((Some(taken), None));
-                }
-            }
-            expected = next;
-        }
-        if more {
-            let sequence = messages.last().map_or(start, |last| last.sequence.saturating_add(1));
-            self.places.keep(stream, expected, sequence);
-            return Ok((Some(expected), None));
-        }
-        Ok((None, end.map(Tail::new)))
-    }
-
-    /// The sequence number from which on the event of this version is found; `None` if the stream does not go so far.
-    async fn start(
-        &self,
-        stream: &StreamId,
-        subject: &str,
-        version: Version,
-    ) -> Result<Option<u64>, StoreError> {
-        if version <= Version::FIRST {
-            return Ok(Some(1));
-        }
-        if let Some(sequence) = self.places.get(stream, version) {
-            return Ok(Some(sequence));
-        }
-        let Some(last) = self.server.last(subject).await? else { return Ok(None) };
-        let last = decode(&last, stream)?;
-        if last.last() < version {
-            return Ok(None);
-        }
-        // The event is in a message of a sequence number from `low` on and at most `high`.
-        let (mut low, mut high) = (1, last.sequence());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let Some(found) = self.server.next(subject, middle).await? else { break };
-            let found = decode(&found, stream)?;
-            if found.last() < version {
-                low = found.sequence().saturating_add(1);
-            } else if found.first() <= version {
-                return Ok(Some(found.sequence()));
-            } else {
-                high = middle;
-            }
-        }
-        Ok(Some(low))
-    }
-
-    /// At most about `limit` messages of a stream from this sequence number on, with everything in them that was
-    /// acknowledged before, and no append in part.
-    async fn messages(&self, subject: &str, start: u64, limit: usize) -> Result<Batch, StoreError> {
-        let limit = limit.min(MOST_MESSAGES);
-        let (batch, end) = if self.server.is_alone() {
-            (self.server.batch(subject, start, limit).await?, 0)
+        let subjects = self.subjects.stream(stream);
+        // Who answers may not have heard yet of the last messages. Who leads knows them.
+        let (mut messages, last) = if self.server.is_alone() {
+            (self.messages(&subjects, from).await?, None)
         } else {
-            // Who answers may not have heard yet of the last messages. Who leads knows them.
-            let (batch, last) =
-                futures_util::try_join!(self.server.batch(subject, start, limit), self.server.last(subject))?;
-            (batch, last.map_or(0, |last| last.sequence))
+            futures_util::try_join!(self.messages(&subjects, from), self.end(stream))
+                .map(|(messages, end)| (messages, Some(end.version)))?
         };
-        self.complete(batch, subject, start, end, |message| !message.more()).await
+        let deadline = self.server.deadline();
+        let (mut left, mut expected, mut end) = (limit, from, None);
+        loop {
+            for stored in &messages {
+                let message = decode(stored, stream)?;
+                let (first, last) = (message.first(), message.last());
+                if last < expected {
+                    continue;
+                }
+                if first > expected {
+                    return Err(StoreError::corrupt(format!(
+                        "`{stream}` has no event of version {expected}, but one of version {first}"
+                    )));
+                }
+                if left == 0 {
+                    return Ok((Some(expected), None));
+                }
+                let more = message.more();
+                let behind = End::behind(self.key, stream.clone(), &message);
+                let taken = take(message, left)?.min(left);
+                left -= taken;
+                expected = expected.plus(taken as u64);
+                if expected <= last {
+                    return Ok((Some(expected), None));
+                }
+                end = Some((behind, more));
+            }
+            // An append is there as a whole or not at all, and what was acknowledged is there.
+            let goes_on =
+                end.as_ref().is_some_and(|(_, more)| *more) || last.is_some_and(|last| expected <= last);
+            let page_is_full = expected > from && left_in_page(expected) == left_in_page(Version::FIRST);
+            if !goes_on && !page_is_full {
+                return Ok((None, end.map(|(end, _)| Tail::new(end))));
+            }
+            if goes_on && !page_is_full {
+                pause(deadline).await?;
+            }
+            messages = self.messages(&subjects, expected).await?;
+            if page_is_full && !goes_on && messages.is_empty() {
+                return Ok((None, end.map(|(end, _)| Tail::new(end))));
+            }
+        }
+    }
+
+    /// The messages of the page of a stream in which this version is.
+    async fn messages(&self, subjects: &StreamSubjects, version: Version) -> Result<Vec<Stored>, StoreError> {
+        let subject = subjects.page(version);
+        let wanted = Wanted::LastOfEach(&subject);
+        let mut batch = self.server.batch(wanted, 1, MOST_MESSAGES).await?;
+        while batch.more {
+            let next = batch.messages.last().map_or(1, |last| last.sequence.saturating_add(1));
+            let rest = self.server.batch(wanted, next, MOST_MESSAGES).await?;
+            batch.messages.extend(rest.messages);
+            batch.more = rest.more;
+        }
+        Ok(batch.messages)
+    }
+
+    /// The end of a stream, as whoever leads the servers knows it.
+    pub(super) async fn end(&self, stream: &StreamId) -> Result<End, StoreError> {
+        match self.server.last(&self.subjects.stream(stream).all()).await? {
+            None => Ok(End::none(self.key, stream.clone())),
+            Some(last) => Ok(End::behind(self.key, stream.clone(), &decode(&last, stream)?)),
+        }
     }
 
     /// At most `limit` matching events of the whole store, after this position.
@@ -165,21 +153,26 @@ impl JetStreamStore {
         if start > i64::MAX.unsigned_abs() {
             return Ok(page);
         }
-        // The server knows at once what follows of everything; where it has to choose, it has to look.
-        let subject = match filter {
-            Filter::Categories(categories) if categories.len() == 1 => {
-                categories.first().map_or_else(String::new, |category| self.subjects.category(category))
+        let (end, Batch { messages, more }) = match filter {
+            // One server can leave out the others itself. Several do not say whether all that there is was known to the
+            // one that answered, so there the others are needed to tell.
+            Filter::Categories(categories) if categories.len() == 1 && self.server.is_alone() => {
+                let subject =
+                    categories.first().map_or_else(String::new, |category| self.subjects.category(category));
+                // First how far to read: so nothing that comes in between is passed.
+                let end = self.end_of_all().await?;
+                (end, self.server.batch(Wanted::All(&subject), start, limit.min(MOST_MESSAGES)).await?)
             }
-            _ => ">".to_owned(),
+            _ => {
+                let batch = self.server.batch(Wanted::All(">"), start, limit.min(MOST_MESSAGES));
+                let (end, batch) = futures_util::try_join!(self.end_of_all(), batch)?;
+                (end, self.up_to(end, batch, start).await?)
+            }
         };
-        let end = if subject == ">" && self.server.is_alone() { 0 } else { self.end().await? };
-        let batch = self.server.batch(&subject, start, limit.min(MOST_MESSAGES)).await?;
-        let wanted = if subject == ">" { end } else { 0 };
-        let Batch { messages, more } = self
-            .complete(batch, &subject, start, wanted, |message| message.part().0 + 1 == message.part().1)
-            .await?;
         let mut names = Names::default();
-        for stored in &messages {
+        // What follows may be a commit of which not all is there.
+        let ends_here = !more || messages.last().is_some_and(|last| last.sequence >= end);
+        for stored in messages.iter().take_while(|stored| stored.sequence <= end) {
             let Some(message) = self.event_message(stored)? else {
                 page.last = page.last.max(last_position(stored.sequence));
                 continue;
@@ -203,8 +196,8 @@ impl JetStreamStore {
                 return Ok(page);
             }
         }
-        page.end = !more;
-        if page.end && end > 0 {
+        page.end = ends_here;
+        if page.end && end >= start {
             page.last = page.last.max(last_position(end));
         }
         Ok(page)
@@ -212,11 +205,13 @@ impl JetStreamStore {
 
     /// The position of the last event.
     pub(super) async fn last(&self) -> Result<Position, StoreError> {
-        self.end().await.map(|sequence| if sequence == 0 { Position::START } else { last_position(sequence) })
+        self.end_of_all()
+            .await
+            .map(|sequence| if sequence == 0 { Position::START } else { last_position(sequence) })
     }
 
     /// The sequence number of the last message of a commit that is there as a whole.
-    async fn end(&self) -> Result<u64, StoreError> {
+    async fn end_of_all(&self) -> Result<u64, StoreError> {
         let deadline = self.server.deadline();
         loop {
             let Some(last) = self.server.last(">").await? else { return Ok(0) };
@@ -230,36 +225,17 @@ impl JetStreamStore {
         }
     }
 
-    /// Adds what is missing to the last messages that there are, until the one with the sequence number `end` is there
-    /// and the last message is the last one of what it belongs to.
-    async fn complete(
-        &self,
-        mut batch: Batch,
-        subject: &str,
-        start: u64,
-        end: u64,
-        is_last: impl Fn(&Message<'_>) -> bool,
-    ) -> Result<Batch, StoreError> {
+    /// The batch, which begins with this sequence number, with what is missing of it up to that one: who answered may not
+    /// have heard of it yet.
+    async fn up_to(&self, end: u64, mut batch: Batch, start: u64) -> Result<Batch, StoreError> {
         let deadline = self.server.deadline();
         loop {
-            if batch.more {
-                return Ok(batch);
-            }
-            let last = batch.messages.last();
-            let whole = match last {
-                None => true,
-                Some(last) => match self.event_message(last)? {
-                    Some(message) => is_last(&message),
-                    None => false,
-                },
-            };
-            let reached = last.map_or_else(|| start.saturating_sub(1), |last| last.sequence);
-            if whole && reached >= end {
+            let next = batch.messages.last().map_or(start, |last| last.sequence.saturating_add(1));
+            if batch.more || next > end {
                 return Ok(batch);
             }
             pause(deadline).await?;
-            let rest =
-                self.server.batch(subject, reached.saturating_add(1).max(start), MOST_MESSAGES).await?;
+            let rest = self.server.batch(Wanted::All(">"), next, MOST_MESSAGES).await?;
             batch.messages.extend(rest.messages);
             batch.more = rest.more;
         }

@@ -108,10 +108,22 @@ pub(super) struct ApiError {
     pub(super) description: String,
 }
 
+/// Which messages are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted<'a> {
+    /// Those of this subject. The server looks through everything that lies between them.
+    All(&'a str),
+    /// The last of each subject that matches. The server knows where they are; there must not be more than 1,024.
+    LastOfEach(&'a str),
+}
+
 #[derive(Serialize)]
 struct Get<'a> {
     seq: u64,
-    next_by_subj: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_by_subj: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multi_last: Option<[&'a str; 1]>,
     batch: usize,
     max_bytes: usize,
 }
@@ -203,20 +215,24 @@ impl Server {
         }
     }
 
-    /// At most `limit` messages of this subject from this sequence number on. Of several servers, one may answer that
+    /// At most `limit` of the messages from this sequence number on. Of several servers, one may answer that
     /// has not heard yet of what was stored last.
     pub(super) async fn batch(
         &self,
-        subject: &str,
+        wanted: Wanted<'_>,
         sequence: u64,
         limit: usize,
     ) -> Result<Batch, StoreError> {
-        self.ask("reading messages", || self.try_batch(subject, sequence, limit)).await
+        self.ask("reading messages", || self.try_batch(wanted, sequence, limit)).await
     }
 
-    async fn try_batch(&self, subject: &str, sequence: u64, limit: usize) -> Result<Batch, Trouble> {
+    async fn try_batch(&self, wanted: Wanted<'_>, sequence: u64, limit: usize) -> Result<Batch, Trouble> {
+        let (next_by_subj, multi_last) = match wanted {
+            Wanted::All(subject) => (Some(subject), None),
+            Wanted::LastOfEach(subject) => (None, Some([subject])),
+        };
         let question =
-            Get { seq: sequence.max(1), next_by_subj: subject, batch: limit, max_bytes: MOST_BYTES };
+            Get { seq: sequence.max(1), next_by_subj, multi_last, batch: limit, max_bytes: MOST_BYTES };
         let question = serde_json::to_vec(&question)
             .map_err(|cause| Trouble::Refused(said("a question").because(cause)))?;
         let asked = format!("$JS.API.DIRECT.GET.{}", self.name);

@@ -3,7 +3,10 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
-use crate::store::{CommitId, StreamId};
+use crate::{
+    Version,
+    store::{CommitId, StreamId},
+};
 
 /// What stands in a subject as it is. Everything else is written as the hexadecimal digits of its bytes.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
@@ -29,12 +32,12 @@ impl Subjects {
 
     /// The events of this category.
     pub(super) fn category(&self, category: &str) -> String {
-        format!("{}.e.{}.*", self.name, token(category))
+        format!("{}.e.{}.>", self.name, token(category))
     }
 
-    /// The events of this stream.
-    pub(super) fn stream(&self, stream: &StreamId) -> String {
-        format!("{}.e.{}.{}", self.name, token(stream.category()), token(stream.id()))
+    /// What the subjects of this stream begin with.
+    pub(super) fn stream(&self, stream: &StreamId) -> StreamSubjects {
+        StreamSubjects(format!("{}.e.{}.{}", self.name, token(stream.category()), token(stream.id())))
     }
 
     /// The marks of commits that expected nothing.
@@ -56,6 +59,43 @@ impl Subjects {
     pub(super) fn told(&self) -> String {
         format!("{}.t.>", self.name)
     }
+}
+
+/// How many versions share a page.
+///
+/// Each message has a subject of its own, in which its first version stands: so a version is taken if and only if there is
+/// a message of that subject, and the server finds the messages of a page without looking at others. (It looks through
+/// everything between two messages of one subject.) An answer is of at most 1,024 subjects.
+const PAGE: u64 = 512;
+
+/// The subjects of one stream.
+#[derive(Clone, Debug)]
+pub(super) struct StreamSubjects(String);
+
+impl StreamSubjects {
+    /// All of its messages.
+    pub(super) fn all(&self) -> String {
+        format!("{}.>", self.0)
+    }
+
+    /// The messages of the page in which this version is.
+    pub(super) fn page(&self, version: Version) -> String {
+        format!("{}.{}.*", self.0, page(version))
+    }
+
+    /// The message of which the first event has this version.
+    pub(super) fn message(&self, version: Version) -> String {
+        format!("{}.{}.{version}", self.0, page(version))
+    }
+}
+
+fn page(version: Version) -> u64 {
+    version.get().saturating_sub(1) / PAGE
+}
+
+/// How many versions of the page are left from this one on. No message goes on in the next page.
+pub(super) fn left_in_page(version: Version) -> usize {
+    usize::try_from(PAGE - version.get().saturating_sub(1) % PAGE).unwrap_or(1)
 }
 
 /// One token of a subject. Two texts never have the same one; a token is not meant to be read back.

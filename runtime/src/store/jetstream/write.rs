@@ -8,15 +8,15 @@ use tokio::time::{Instant, sleep};
 use super::{
     JetStreamStore,
     message::{Message, Part, positions},
-    read::decode,
     server::{Ack, ApiError, PAUSE, Trouble},
+    subject::left_in_page,
     tail::End,
 };
 use crate::{
     Version,
     store::{
-        Append, AppendError, Appended, Commit, Committed, Expected, StoreError, StoreErrorKind, Tail,
-        record::now,
+        Append, AppendError, Appended, Commit, Committed, Expected, NewEvent, StoreError, StoreErrorKind,
+        Tail, record::now,
     },
 };
 
@@ -65,7 +65,7 @@ impl Recording<'_> {
         loop {
             let ends_now = match self.find(&mut ends).await {
                 Ok(Ok(found)) => found,
-                Ok(Err(conflict)) => match self.given_before(&conflict).await {
+                Ok(Err(conflict)) => match self.given_before().await {
                     Ok(Some(committed)) => return Ok(committed),
                     Ok(None) => return Err(conflict.into_error()),
                     Err(error) => return Err(self.gave_up(error)),
@@ -79,7 +79,7 @@ impl Recording<'_> {
                 Ok(Attempt::Known(sequence)) => {
                     let found = match sequence {
                         Some(sequence) => self.whole(sequence).await,
-                        None => self.remembered().await,
+                        None => self.given_before().await,
                     };
                     return match found {
                         Ok(Some(committed)) => Ok(committed),
@@ -92,14 +92,12 @@ impl Recording<'_> {
                         Err(cause) => Err(AppendError::Unknown { commit: self.commit.id, cause }),
                     };
                 }
-                Ok(Attempt::Stale) => {
-                    // Another one was faster, or is about to be: see where the streams are now.
-                    match self.remembered().await {
-                        Ok(Some(committed)) => return Ok(committed),
-                        Ok(None) => ends.fill(None),
-                        Err(error) => return Err(self.gave_up(error)),
-                    }
-                }
+                // Another one was faster, or is about to be: see where the streams are now.
+                Ok(Attempt::Stale) => match self.given_before().await {
+                    Ok(Some(committed)) => return Ok(committed),
+                    Ok(None) => ends.fill(None),
+                    Err(error) => return Err(self.gave_up(error)),
+                },
                 Err(Trouble::Refused(error)) => return Err(self.gave_up(error)),
                 Err(Trouble::Lost(error)) => self.lost = Some(error),
                 Err(Trouble::Busy(error)) if Instant::now() >= self.deadline => {
@@ -131,28 +129,17 @@ impl Recording<'_> {
     /// Where each append goes, as far as it is not known; or the first that expects another version.
     async fn find(&self, ends: &mut [Option<End>]) -> Result<Result<Vec<End>, Moved<'_>>, StoreError> {
         let mut found = Vec::with_capacity(ends.len());
-        let mut index = 0;
         for (append, end) in self.commit.appends.iter().zip(ends) {
             let end = match end.take() {
                 Some(end) => end,
-                None => self.end(append).await?,
+                None => self.store.end(&append.stream).await?,
             };
             if append.expected.version().is_some_and(|expected| expected != end.version) {
-                return Ok(Err(Moved { append, index, actual: end.version }));
+                return Ok(Err(Moved { append, actual: end.version }));
             }
-            index += append.events.len();
             found.push(end);
         }
         Ok(Ok(found))
-    }
-
-    async fn end(&self, append: &Append) -> Result<End, StoreError> {
-        let (store, stream) = (self.store.key, &append.stream);
-        let last = self.store.server.last(&self.store.subjects.stream(stream)).await?;
-        match &last {
-            None => Ok(End::none(store, stream.clone())),
-            Some(last) => Ok(End::behind(store, stream.clone(), &decode(last, stream)?)),
-        }
     }
 
     /// Whether this is one whose id has to be kept.
@@ -169,7 +156,7 @@ impl Recording<'_> {
             let mut version = end.version.next();
             let mut rest = append.events.as_slice();
             while !rest.is_empty() {
-                let (events, behind) = rest.split_at(fitting(rest, largest.min(LARGE)));
+                let (events, behind) = rest.split_at(fitting(rest, version, largest));
                 parts.push(Part {
                     stream: &append.stream,
                     commit: self.commit.id,
@@ -197,9 +184,8 @@ impl Recording<'_> {
         let parts_in_all = u32::try_from(count).unwrap_or(u32::MAX);
         let mut messages = Vec::with_capacity(count);
         if marks == 1 {
-            messages.push(Outgoing::new(self.store.subjects.mark(self.commit.id), Bytes::new(), Some(0)));
+            messages.push(Outgoing::new(self.store.subjects.mark(self.commit.id), Bytes::new()));
         }
-        let mut last_stream = None;
         for (mut part, number) in parts.into_iter().zip(marks as u32..) {
             part.part = (number, parts_in_all);
             let payload = part.encode()?;
@@ -212,12 +198,9 @@ impl Recording<'_> {
                 ))
                 .into());
             }
-            // The server judges once for each stream; what follows in the same commit stands behind it.
-            let first = last_stream != Some(part.stream);
-            last_stream = Some(part.stream);
-            let end = ends.iter().find(|end| end.stream == *part.stream);
-            let expected = end.filter(|_| first).map(|end| end.sequence);
-            messages.push(Outgoing::new(self.store.subjects.stream(part.stream), payload.into(), expected));
+            // A version is free if there is no message of its subject.
+            let subject = self.store.subjects.stream(part.stream).message(part.version);
+            messages.push(Outgoing::new(subject, payload.into()));
         }
         let id = self.commit.id.to_string();
         if count == 1 {
@@ -261,11 +244,11 @@ impl Recording<'_> {
         for (append, end) in self.commit.appends.iter().zip(ends) {
             let mut positions_of_all = Vec::with_capacity(append.events.len());
             let mut rest = append.events.as_slice();
-            let mut last = sequence;
+            let mut version = end.version.next();
             while !rest.is_empty() {
-                let (events, behind) = rest.split_at(fitting(rest, largest.min(LARGE)));
+                let (events, behind) = rest.split_at(fitting(rest, version, largest));
                 positions_of_all.extend(positions(sequence, events.len()));
-                last = sequence;
+                version = version.plus(events.len() as u64);
                 sequence = sequence.saturating_add(1);
                 rest = behind;
             }
@@ -275,33 +258,23 @@ impl Recording<'_> {
                 first: end.version.next(),
                 positions: positions_of_all,
                 at: time(at)?,
-                tail: Some(Tail::new(End { version, sequence: last, at, ..end.clone() })),
+                tail: Some(Tail::new(End { version, at, ..end.clone() })),
             });
         }
         Ok(Committed { appends })
     }
 
-    /// The answer to a commit that expected another version than there is, if that is because it has taken effect
-    /// already: then its own events stand where it would have put them.
-    async fn given_before(&self, moved: &Moved<'_>) -> Result<Option<Committed>, StoreError> {
-        let expected = moved.append.expected.version().unwrap_or_default();
-        let page = self.store.page(&moved.append.stream, expected.next(), 1).await?;
-        match page.events.first() {
-            Some(event) if event.id == self.commit.id.event(moved.index) => {
-                self.whole(super::message::sequence(event.position)).await
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// The answer to a commit that expects nothing, if it has taken effect already.
-    async fn remembered(&self) -> Result<Option<Committed>, StoreError> {
-        if !self.is_unconditional() {
-            return Ok(None);
-        }
-        let mark = self.store.server.last(&self.store.subjects.mark(self.commit.id)).await?;
-        match mark {
-            Some(mark) => self.whole(mark.sequence.saturating_add(1)).await,
+    /// The answer to the commit, if it has taken effect already. Then its mark is there, or its own events stand where
+    /// it would put them.
+    async fn given_before(&self) -> Result<Option<Committed>, StoreError> {
+        let Self { store, commit, .. } = self;
+        let expecting = commit.appends.iter().find_map(|append| Some((append, append.expected.version()?)));
+        let (subject, behind) = match expecting {
+            None => (store.subjects.mark(commit.id), 1),
+            Some((append, version)) => (store.subjects.stream(&append.stream).message(version.next()), 0),
+        };
+        match store.server.last(&subject).await? {
+            Some(found) => self.whole(found.sequence.saturating_add(behind)).await,
             None => Ok(None),
         }
     }
@@ -363,8 +336,6 @@ impl Recording<'_> {
 /// An append whose stream is not where it is expected to be.
 struct Moved<'a> {
     append: &'a Append,
-    /// How many events of the commit come before it.
-    index: usize,
     actual: Version,
 }
 
@@ -386,25 +357,24 @@ struct Outgoing {
 }
 
 impl Outgoing {
-    fn new(subject: String, payload: Bytes, expected: Option<u64>) -> Self {
+    /// A message whose subject nobody has used.
+    fn new(subject: String, payload: Bytes) -> Self {
         let mut headers = HeaderMap::new();
-        if let Some(sequence) = expected {
-            headers.insert("Nats-Expected-Last-Subject-Sequence", sequence.to_string());
-        }
+        headers.insert("Nats-Expected-Last-Subject-Sequence", "0");
         Self { subject, headers, payload }
     }
 }
 
 /// How many of the events go into one message, at least one.
-fn fitting(events: &[crate::store::NewEvent], largest: usize) -> usize {
+fn fitting(events: &[NewEvent], first: Version, largest: usize) -> usize {
     let mut size = OVERHEAD;
-    let fitting = events.iter().take_while(|event| {
+    let fitting = events.iter().take(left_in_page(first)).take_while(|event| {
         let notes = event
             .metadata
             .as_deref()
             .map_or(0, |metadata| serde_json::to_string(metadata).map_or(0, |text| text.len()));
         size += event.payload.bytes().len() + 2 * event.name.len() + notes + PER_EVENT;
-        size <= largest
+        size <= largest.min(LARGE)
     });
     fitting.count().max(1)
 }
