@@ -24,8 +24,8 @@ use self::{
     writer::Writer,
 };
 use super::{
-    AppendError, BoxFuture, Capabilities, Commit, Committed, Durability, Facts, Filter, Page, Position,
-    Store, StoreError, StreamId, StreamPage,
+    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
+    Position, Store, StoreError, StreamId, StreamPage,
 };
 use crate::Version;
 
@@ -125,7 +125,7 @@ impl PostgresStore {
                     let Some((first, append, _)) = refused.next() else { continue };
                     let index: usize =
                         commit.appends.iter().take(first.append).map(|append| append.events.len()).sum();
-                    if first.found == Some(commit.id.event(index).0) {
+                    if first.found == Some(commit.event_id(index).0) {
                         return self.given_before(&commit, Some(first.append)).await;
                     }
                     return Err(AppendError::Conflict {
@@ -244,6 +244,7 @@ impl Store for PostgresStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { wakes: true, ..Capabilities::new(self.durability) }
+        let supported: &[_] = &[Capability::Originals];
+        Capabilities { wakes: true, ..Capabilities::new(self.durability).supporting(supported) }
     }
 }

@@ -35,8 +35,8 @@ use self::{
     writer::Queue,
 };
 use super::{
-    AppendError, BoxFuture, Capabilities, Commit, Committed, Durability, Facts, Filter, Page, Position,
-    Store, StoreError, StoreErrorKind, StreamId, StreamPage,
+    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
+    Position, Store, StoreError, StoreErrorKind, StreamId, StreamPage,
 };
 use crate::Version;
 
@@ -303,6 +303,8 @@ impl Store for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { wakes: !self.core.is_shared(), ..Capabilities::new(self.core.durability) }
+        let supported: &[_] = &[Capability::Originals];
+        let wakes = !self.core.is_shared();
+        Capabilities { wakes, ..Capabilities::new(self.core.durability).supporting(supported) }
     }
 }
