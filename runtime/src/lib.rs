@@ -16,7 +16,7 @@ pub use domain::{
     Version, Versioned, model,
 };
 pub use factum_macros::{Aggregate, Id};
-pub use open::open;
+pub use open::{open, open_existing};
 pub use repository::{
     Conflict, Execute, ExecuteError, History, LoadError, Receipt, Recorded, Repository, Retry,
 };

@@ -24,8 +24,9 @@ type Answer = Result<Committed, AppendError>;
 /// groups its appends records them together.
 const WINDOW: usize = 256;
 
-/// How much is on its way at once, in bytes; about.
-const MOST_ON_THE_WAY: usize = 8 << 20;
+/// Nothing more is sent while this much is on its way, in bytes; about. Then what a commit costs by itself is little
+/// beside it.
+const MUCH: usize = 1 << 20;
 
 /// Writes events into the target in their order.
 ///
@@ -117,7 +118,7 @@ impl<'a> Writer<'a> {
         poll_fn(|context| Poll::Ready(self.flights.back_mut().map(|last| last.poll(context)))).await;
         while let Some(first) = self.flights.front() {
             if first.answer.is_none() {
-                if self.flights.len() <= behind && self.on_the_way <= MOST_ON_THE_WAY {
+                if self.flights.len() <= behind && self.on_the_way <= MUCH {
                     break;
                 }
                 poll_fn(|context| self.poll(context)).await;

@@ -78,11 +78,12 @@ impl PostgresStore {
     /// Connects to the database, and makes the tables if they are not there.
     ///
     /// # Errors
-    /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of another version.
+    /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of another version; or
+    /// there is no store in it, and none is to be made.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
         let (client, connection) = connect(&options).await?;
         tokio::spawn(connection);
-        let durability = schema::prepare(&client, &options.schema).await?;
+        let durability = schema::prepare(&client, &options).await?;
         let options = Arc::new(options);
         Ok(Self {
             key: StoreKey::new(),

@@ -90,11 +90,17 @@ impl SqliteStore {
     ///
     /// # Errors
     /// The file cannot be opened, is damaged, is no store of factum or was written by a newer version; or the options
-    /// cannot be fulfilled.
+    /// cannot be fulfilled; or there is none, and it is not to be made.
     pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
         let key = StoreKey::new();
         let patience = options.busy_timeout;
         let (readers, session, durability) = match options.path.clone() {
+            None if options.existing => {
+                return Err(StoreError::new(
+                    StoreErrorKind::Missing,
+                    "a database in memory is always a new one: name a file",
+                ));
+            }
             None => (None, Session::in_memory(key)?, Durability::Process),
             Some(path) => {
                 let file = File::new(&path, options, key)?;
