@@ -189,7 +189,7 @@ fn configuration(directory: &Path, number: usize, node: &Node, route: u16, route
     let Node { port, monitor, .. } = node;
     let mut text = format!(
         "server_name: n{number}\nhost: 127.0.0.1\nport: {port}\nhttp: \"127.0.0.1:{monitor}\"\n\
-         pid_file: \"{directory}/{number}.pid\"\nmax_payload: 4MB\n\
+         pid_file: \"{directory}/{number}.pid\"\n\
          jetstream {{ store_dir: \"{directory}/{number}\", sync_interval: always, max_file: 20G }}\n"
     );
     if routes.len() > 1 {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub(super) use crate::store::name::Names;
 use crate::{
     Metadata, Version,
-    store::{CommitId, Facts, NewEvent, Payload, Position, RecordedEvent, StoreError, StreamId},
+    store::{CommitId, EventId, Facts, NewEvent, Payload, Position, RecordedEvent, StoreError, StreamId},
 };
 
 /// The bits of a position that tell the events of a message apart.
@@ -57,7 +57,7 @@ pub(super) struct Envelope<'a> {
     more: bool,
     /// The version of the first event.
     version: u64,
-    /// In microseconds since 1970.
+    /// The time of the last event, in microseconds since 1970.
     at: i64,
     #[serde(borrow)]
     events: Vec<Entry<'a>>,
@@ -76,6 +76,10 @@ struct Entry<'a> {
     format: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     metadata: Option<Cow<'a, Metadata>>,
+    /// The id and the time of an event that was recorded before, in another store. Else the id follows from the commit, and
+    /// the time is that of the last event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    original: Option<(Uuid, i64)>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -107,8 +111,11 @@ pub(super) struct Part<'a> {
     pub(super) part: (u32, u32),
     pub(super) more: bool,
     pub(super) version: Version,
+    /// The time of the last event, in microseconds since 1970.
     pub(super) at: i64,
     pub(super) events: &'a [NewEvent],
+    /// For events that were recorded before, in another store: the id and the time of each.
+    pub(super) originals: Vec<(Uuid, i64)>,
 }
 
 impl Part<'_> {
@@ -123,7 +130,12 @@ impl Part<'_> {
             more: self.more,
             version: self.version.get(),
             at: self.at,
-            events: self.events.iter().map(entry).collect(),
+            events: self
+                .events
+                .iter()
+                .enumerate()
+                .map(|(number, event)| entry(event, self.originals.get(number).copied()))
+                .collect(),
         };
         let payloads: usize = self.events.iter().map(|event| event.payload.bytes().len()).sum();
         let mut message = Vec::with_capacity(payloads + 256 + 64 * self.events.len());
@@ -138,7 +150,7 @@ impl Part<'_> {
     }
 }
 
-fn entry(event: &NewEvent) -> Entry<'_> {
+fn entry(event: &NewEvent, original: Option<(Uuid, i64)>) -> Entry<'_> {
     Entry {
         name: Cow::Borrowed(&event.name),
         schema: event.schema,
@@ -148,6 +160,7 @@ fn entry(event: &NewEvent) -> Entry<'_> {
             Payload::Other { format, .. } => Some(Cow::Borrowed(format)),
         },
         metadata: event.metadata.as_deref().map(Cow::Borrowed),
+        original,
     }
 }
 
@@ -207,7 +220,7 @@ impl<'a> Message<'a> {
         Version::new(self.envelope.version.saturating_add(self.count() as u64).saturating_sub(1))
     }
 
-    /// In microseconds since 1970.
+    /// The time of the last event, in microseconds since 1970.
     pub(super) const fn at(&self) -> i64 {
         self.envelope.at
     }
@@ -263,7 +276,8 @@ impl<'a> Message<'a> {
         mut take: impl FnMut(RecordedEvent),
     ) -> Result<(), StoreError> {
         let (sequence, commit, index) = (self.sequence, self.commit(), self.envelope.index);
-        let at = DateTime::from_timestamp_micros(self.at()).ok_or_else(|| damaged(sequence))?;
+        let time = |at| DateTime::from_timestamp_micros(at).ok_or_else(|| damaged(sequence));
+        let at = time(self.at())?;
         let stream = match stream {
             Some(stream) => stream.clone(),
             None => StreamId::new(names.get(&self.envelope.category), &self.envelope.id),
@@ -277,8 +291,12 @@ impl<'a> Message<'a> {
                 None => Payload::json(text(sequence, payload)?),
                 Some(format) => Payload::Other { format: names.get(format), bytes: payload.into() },
             };
+            let (id, at) = match entry.original {
+                None => (commit.event(index), at),
+                Some((id, at)) => (EventId(id), time(at)?),
+            };
             take(RecordedEvent {
-                id: commit.event(index),
+                id,
                 stream: stream.clone(),
                 version,
                 position,

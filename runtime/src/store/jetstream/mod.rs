@@ -17,10 +17,10 @@ use tokio::sync::Semaphore;
 
 pub use options::JetStreamOptions;
 
-use self::{listen::Listener, server::Server, subject::Subjects};
+use self::{listen::Listener, server::Server, setup::Forbidden, subject::Subjects};
 use super::{
-    AppendError, BoxFuture, Capabilities, Commit, Committed, Durability, Facts, Filter, Page, Position,
-    Store, StoreError, StreamId, StreamPage, key::StoreKey,
+    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
+    Position, Store, StoreError, StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
 
@@ -74,8 +74,8 @@ impl JetStreamStore {
     /// # Errors
     /// No server can be reached, it is too old or refuses the user; the stream is somebody else's or has other settings.
     pub async fn open(options: JetStreamOptions) -> Result<Self, StoreError> {
-        let client = setup::connect(&options).await?;
-        Self::with_client(client, options).await
+        let (client, forbidden) = setup::connect(&options).await?;
+        Self::prepare(client, options, forbidden).await
     }
 
     /// The stream of these options on a server to which the program is connected already, as whoever it is. How it is
@@ -84,16 +84,30 @@ impl JetStreamStore {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn with_client(client: Client, options: JetStreamOptions) -> Result<Self, StoreError> {
+        Self::prepare(client, options, Forbidden::default()).await
+    }
+
+    async fn prepare(
+        client: Client,
+        options: JetStreamOptions,
+        forbidden: Forbidden,
+    ) -> Result<Self, StoreError> {
         let subjects = Subjects::new(&options.name);
-        let (context, config) = setup::prepare(&client, &options, &subjects).await?;
+        let (context, config) = setup::prepare(&client, &options, &subjects, &forbidden).await?;
         let durability = match config.storage {
             StorageType::Memory => Durability::Process,
             StorageType::File => Durability::Unknown,
         };
-        let capabilities = Capabilities { wakes: true, ..Capabilities::new(durability) };
+        let supported: &[_] = &[Capability::Originals];
+        let capabilities = Capabilities {
+            wakes: true,
+            replicas: config.num_replicas,
+            largest_payload: Some(client.max_payload().saturating_sub(write::OVERHEAD)),
+            ..Capabilities::new(durability).supporting(supported)
+        };
+        let alone = config.num_replicas == 1;
         let server =
-            Server::new(client.clone(), &context, options.name, config.num_replicas == 1, options.timeout)
-                .await?;
+            Server::new(client.clone(), forbidden, &context, options.name, alone, options.timeout).await?;
         let listener = Listener::new(client, subjects.told());
         Ok(Self {
             key: StoreKey::new(),

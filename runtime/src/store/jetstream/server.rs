@@ -29,6 +29,7 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
+use super::setup::Forbidden;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// How often one who waits for an answer sees whether the connection is still the one that is to bring it.
@@ -46,6 +47,7 @@ const MOST_BYTES: usize = 8 << 20;
 /// The connection to the server, and the stream there.
 pub(super) struct Server {
     pub(super) client: Client,
+    forbidden: Forbidden,
     name: String,
     stream: Stream<()>,
     /// One server alone knows everything that it has acknowledged; of several, the leader does.
@@ -131,6 +133,7 @@ struct Get<'a> {
 impl Server {
     pub(super) async fn new(
         client: Client,
+        forbidden: Forbidden,
         context: &Context,
         name: String,
         alone: bool,
@@ -141,7 +144,7 @@ impl Server {
             .await
             .map_err(|cause| said("looking for the stream").because(cause))?;
         let replies = Replies::start(&client).await?;
-        Ok(Self { client, name, stream, alone, timeout, replies })
+        Ok(Self { client, forbidden, name, stream, alone, timeout, replies })
     }
 
     /// Whether one server keeps the stream, which then knows everything that it has acknowledged.
@@ -326,6 +329,9 @@ impl Server {
         loop {
             if let Ok(answer) = timeout(LOOK, &mut answer).await {
                 return Ok(answer);
+            }
+            if let Some(error) = self.forbidden.take() {
+                return Err(Trouble::Refused(error));
             }
             if self.connects() != connects || self.client.connection_state() != State::Connected {
                 return Err(Trouble::Lost(said("the connection was lost")));

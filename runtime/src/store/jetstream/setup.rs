@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,6 +15,8 @@ use async_nats::{
         stream::{Config, DiscardPolicy, Republish, RetentionPolicy, StorageType},
     },
 };
+
+use tokio::time::timeout;
 
 use super::{
     options::{JetStreamOptions, Login},
@@ -30,8 +33,41 @@ const MARK: (&str, &str) = ("factum", "1");
 /// How long the server remembers the ids of commits. Later a commit that is given again is recognised by what is there.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
+/// What the server forbade last. It says so beside what it was asked, and answers nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Forbidden(Arc<Mutex<Option<String>>>);
+
+impl Forbidden {
+    fn note(&self, said: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
+    }
+
+    /// The error, if the server forbade something since this was asked before.
+    pub(super) fn take(&self) -> Option<StoreError> {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(StoreError::new(
+            StoreErrorKind::Denied,
+            format!(
+                "this user may not do what the store needs: let it publish to `$JS.API.>` and to the subjects of the stream, and \
+                 subscribe to `_INBOX.>` and to what the stream tells (NATS says: {said})"
+            ),
+        ))
+    }
+
+    /// Waits for an answer, or until the server says that it was forbidden to ask.
+    async fn unless<T>(&self, answer: impl Future<Output = T>) -> Result<T, StoreError> {
+        let mut answer = pin!(answer);
+        loop {
+            match timeout(Duration::from_millis(50), &mut answer).await {
+                Ok(answer) => return Ok(answer),
+                Err(_) => self.take().map_or(Ok(()), Err)?,
+            }
+        }
+    }
+}
+
 /// A connection with these options.
-pub(super) async fn connect(options: &JetStreamOptions) -> Result<Client, StoreError> {
+pub(super) async fn connect(options: &JetStreamOptions) -> Result<(Client, Forbidden), StoreError> {
     let mut servers = Vec::with_capacity(options.servers.len());
     for host in &options.servers {
         let address: ServerAddr = format!("nats://{host}").parse().map_err(|cause| {
@@ -39,8 +75,7 @@ pub(super) async fn connect(options: &JetStreamOptions) -> Result<Client, StoreE
         })?;
         servers.push(address);
     }
-    // What the server says on the way explains why nothing comes of it.
-    let said = Arc::<Mutex<Option<String>>>::default();
+    let forbidden = Forbidden::default();
     let mut connecting = ConnectOptions::new()
         .name("factum")
         .require_tls(options.tls)
@@ -49,10 +84,12 @@ pub(super) async fn connect(options: &JetStreamOptions) -> Result<Client, StoreE
         .subscription_capacity(1 << 18)
         .skip_subject_validation(true)
         .event_callback({
-            let said = Arc::clone(&said);
+            let forbidden = forbidden.clone();
             move |event| {
-                if let Event::ServerError(ServerError::Other(error)) = event {
-                    *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                if let Event::ServerError(ServerError::Other(error)) = event
+                    && error.to_lowercase().contains("permissions violation")
+                {
+                    forbidden.note(error);
                 }
                 std::future::ready(())
             }
@@ -68,7 +105,7 @@ pub(super) async fn connect(options: &JetStreamOptions) -> Result<Client, StoreE
     if let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) {
         connecting = connecting.add_client_certificate(cert.clone(), key.clone());
     }
-    connecting.connect(servers).await.map_err(|error| {
+    let connected = connecting.connect(servers).await.map_err(|error| {
         let (kind, advice) = match error.kind() {
             ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => (
                 StoreErrorKind::Denied,
@@ -85,7 +122,8 @@ pub(super) async fn connect(options: &JetStreamOptions) -> Result<Client, StoreE
             ),
         };
         StoreError::new(kind, advice).because(error)
-    })
+    });
+    Ok((connected?, forbidden))
 }
 
 /// The stream and how many servers keep it. It is made if it is not there.
@@ -93,6 +131,7 @@ pub(super) async fn prepare(
     client: &Client,
     options: &JetStreamOptions,
     subjects: &Subjects,
+    forbidden: &Forbidden,
 ) -> Result<(Context, Config), StoreError> {
     let version = client.server_info().version;
     if !is_new_enough(&version) {
@@ -103,10 +142,13 @@ pub(super) async fn prepare(
     }
     let mut context = jetstream::new(client.clone());
     context.set_timeout(options.timeout);
-    let found = match find(&context, &options.name).await? {
-        Some(found) => found,
-        None => make(&context, options, subjects).await?,
-    };
+    let found = forbidden.unless(async {
+        match find(&context, &options.name).await? {
+            Some(found) => Ok(found),
+            None => make(&context, options, subjects).await,
+        }
+    });
+    let found = found.await??;
     check(&found, options, subjects)?;
     Ok((context, found))
 }

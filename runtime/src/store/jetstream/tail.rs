@@ -13,14 +13,14 @@ pub(super) struct End {
     pub(super) stream: StreamId,
     /// The version of the last event; 0 where there is none.
     pub(super) version: Version,
-    /// The time of the last event, in microseconds.
+    /// The time of the last event, in microseconds; before all times where there is none.
     pub(super) at: i64,
 }
 
 impl End {
     /// The end of a stream that nobody has written to.
     pub(super) const fn none(store: StoreKey, stream: StreamId) -> Self {
-        Self { store, stream, version: Version::NONE, at: 0 }
+        Self { store, stream, version: Version::NONE, at: i64::MIN }
     }
 
     /// The end of a stream of which this is the last message.

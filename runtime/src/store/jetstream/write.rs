@@ -4,6 +4,7 @@ use async_nats::{HeaderMap, jetstream::ErrorCode};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use super::{
     JetStreamStore,
@@ -24,7 +25,7 @@ use crate::{
 const MOST_MESSAGES: usize = 1_000;
 
 /// What a message has beside the payloads of its events: headers, subject, and what the envelope says of the stream.
-const OVERHEAD: usize = 4 << 10;
+pub(super) const OVERHEAD: usize = 4 << 10;
 
 /// What the envelope says of one event, without names.
 const PER_EVENT: usize = 64;
@@ -154,9 +155,14 @@ impl Recording<'_> {
         let mut index = 0;
         for (append, end) in self.commit.appends.iter().zip(ends) {
             let mut version = end.version.next();
+            let mut at = end.at;
             let mut rest = append.events.as_slice();
             while !rest.is_empty() {
                 let (events, behind) = rest.split_at(fitting(rest, version, largest));
+                let originals = self.originals(index, events.len(), &mut at);
+                if originals.is_empty() {
+                    at = at.max(now);
+                }
                 parts.push(Part {
                     stream: &append.stream,
                     commit: self.commit.id,
@@ -164,8 +170,9 @@ impl Recording<'_> {
                     part: (0, 0),
                     more: !behind.is_empty(),
                     version,
-                    at: end.at.max(now),
+                    at,
                     events,
+                    originals,
                 });
                 index += events.len();
                 version = version.plus(events.len() as u64);
@@ -219,6 +226,24 @@ impl Recording<'_> {
         Ok(messages)
     }
 
+    /// The ids and times of so many events from this index on, if they were recorded before, in another store. Times never
+    /// go back, so each is at least the one before.
+    fn originals(&self, index: usize, count: usize, at: &mut i64) -> Vec<(Uuid, i64)> {
+        let originals = self.commit.originals.iter().skip(index).take(count);
+        let kept = originals.map(|original| {
+            *at = original.at.timestamp_micros().max(*at);
+            (original.id.0, *at)
+        });
+        kept.collect()
+    }
+
+    /// The time of the last of so many events from this index on, behind an end of that time.
+    fn time_of_last(&self, index: &mut usize, count: usize, mut at: i64, now: i64) -> i64 {
+        let originals = self.originals(*index, count, &mut at);
+        *index += count;
+        if originals.is_empty() { at.max(now) } else { at }
+    }
+
     async fn attempt(&self, messages: Vec<Outgoing>) -> Result<Attempt, Trouble> {
         let count = messages.len() as u64;
         let _turn = match count {
@@ -241,6 +266,7 @@ impl Recording<'_> {
         let mut sequence = first.saturating_add(u64::from(self.is_unconditional()));
         let largest = self.store.largest_message();
         let mut appends = Vec::with_capacity(ends.len());
+        let mut index = 0;
         for (append, end) in self.commit.appends.iter().zip(ends) {
             let mut positions_of_all = Vec::with_capacity(append.events.len());
             let mut rest = append.events.as_slice();
@@ -252,7 +278,7 @@ impl Recording<'_> {
                 sequence = sequence.saturating_add(1);
                 rest = behind;
             }
-            let at = end.at.max(now);
+            let at = self.time_of_last(&mut index, append.events.len(), end.at, now);
             let version = end.version.plus(append.events.len() as u64);
             appends.push(Appended {
                 first: end.version.next(),
@@ -320,6 +346,7 @@ impl Recording<'_> {
         });
         if let Some(last) = goes_on {
             last.positions.extend(places);
+            last.at = time(message.at())?;
             last.tail = Some(end);
         } else {
             appends.push(Appended {
