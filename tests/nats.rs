@@ -67,6 +67,22 @@ impl Nats {
     /// `None` and panics are as for [`shared`](Self::shared).
     #[must_use]
     pub fn start(servers: usize, settings: &str) -> Option<Self> {
+        Self::start_with(servers, |directory, number| {
+            let store = directory.join(number.to_string());
+            let store = store.display();
+            format!(
+                "jetstream {{ store_dir: \"{store}\", sync_interval: always, max_file: 20G }}\n{settings}"
+            )
+        })
+    }
+
+    /// A server that keeps no streams. `None` and panics are as for [`shared`](Self::shared).
+    #[must_use]
+    pub fn start_without_jetstream() -> Option<Self> {
+        Self::start_with(1, |_, _| String::new())
+    }
+
+    fn start_with(servers: usize, settings: impl Fn(&Path, usize) -> String) -> Option<Self> {
         let Some(program) = program() else {
             assert!(env::var("FACTUM_SERVERS").as_deref() != Ok("required"), "{MISSING}");
             // Past the test harness, which keeps to itself what a test prints that passes.
@@ -83,7 +99,8 @@ impl Nats {
             .map(|(number, route)| {
                 let node = Node { port: free_port(), monitor: free_port(), process: Mutex::default() };
                 let file = directory.join(format!("{number}.conf"));
-                let text = configuration(&directory, number, &node, *route, &routes) + settings;
+                let text =
+                    configuration(&directory, number, &node, *route, &routes) + &settings(&directory, number);
                 fs::write(file, text).expect("the configuration can be written");
                 node
             })
@@ -189,8 +206,7 @@ fn configuration(directory: &Path, number: usize, node: &Node, route: u16, route
     let Node { port, monitor, .. } = node;
     let mut text = format!(
         "server_name: n{number}\nhost: 127.0.0.1\nport: {port}\nhttp: \"127.0.0.1:{monitor}\"\n\
-         pid_file: \"{directory}/{number}.pid\"\n\
-         jetstream {{ store_dir: \"{directory}/{number}\", sync_interval: always, max_file: 20G }}\n"
+         pid_file: \"{directory}/{number}.pid\"\n"
     );
     if routes.len() > 1 {
         let routes: Vec<_> = routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
