@@ -3,4 +3,5 @@
 pub mod counter;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres;
+pub mod proxy;
 pub mod stores;
