@@ -16,6 +16,11 @@ pub(crate) trait Handle: Send + Sync + 'static {
 
     /// Waits until there may be something after this position.
     fn wait(&self, after: u128) -> BoxFuture<'_, ()>;
+
+    /// Ends the process in which the store is opened, if that is another one. Who is asking is not answered.
+    fn kill(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// A store that is opened here.

@@ -33,7 +33,7 @@ const SECONDS: u64 = 5;
 /// How long it goes on at most to meet enough.
 const MOST_SECONDS: u64 = 60;
 
-/// How long followers and the last reads may take when all trouble is over.
+/// How long followers and the last reads may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 // Answers that are counted.
@@ -103,7 +103,10 @@ pub(crate) async fn examine(name: &str, mode: Mode, mut trouble: impl Trouble) {
     let seed = number("FACTUM_SEED").unwrap_or_else(|| fastrand::u64(..));
     let seconds = number("FACTUM_SECONDS").unwrap_or(SECONDS);
     let name = format!("{name}, {mode:?}");
-    let outcome = run(&mut trouble, mode, seed, Duration::from_secs(seconds)).await;
+    let at_least = Duration::from_secs(seconds);
+    let at_most = at_least.max(Duration::from_secs(MOST_SECONDS));
+    let limits = Limits { at_least, at_most, patience: PATIENCE };
+    let outcome = run(&mut trouble, mode, seed, limits).await;
     let met: Vec<_> = trouble.met().iter().map(|met| format!("{} {}", met.times, met.what)).collect();
     println!(
         "{name}, FACTUM_SEED={seed}: {:?}, {}; {} operations, {} events",
@@ -129,8 +132,18 @@ pub(crate) async fn examine(name: &str, mode: Mode, mut trouble: impl Trouble) {
     }
 }
 
-/// Runs clients on the store in trouble for this long, or longer if they have not met enough.
-pub(crate) async fn run(trouble: &mut impl Trouble, mode: Mode, seed: u64, at_least: Duration) -> Outcome {
+/// How long a run takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) at_least: Duration,
+    /// Unless enough was met before.
+    pub(crate) at_most: Duration,
+    /// What followers and the last reads may take when all trouble is over.
+    pub(crate) patience: Duration,
+}
+
+/// Runs clients on the store in trouble until they have met enough.
+pub(crate) async fn run(trouble: &mut impl Trouble, mode: Mode, seed: u64, limits: Limits) -> Outcome {
     let mut dice = Rng::with_seed(seed);
     let tag = Tag(dice.u64(..));
     let record = Arc::new(Record::new(trouble.handles(), tag, mode == Mode::Again));
@@ -150,8 +163,8 @@ pub(crate) async fn run(trouble: &mut impl Trouble, mode: Mode, seed: u64, at_le
         tokio::time::sleep(Duration::from_millis(dice.u64(5..60))).await;
         trouble.strike(&mut dice).await;
         shortcomings = missing(&record.counts(), &trouble.met());
-        let enough = begin.elapsed() >= at_least && shortcomings.is_empty();
-        if enough || begin.elapsed() >= at_least.max(Duration::from_secs(MOST_SECONDS)) {
+        let enough = begin.elapsed() >= limits.at_least && shortcomings.is_empty();
+        if enough || begin.elapsed() >= limits.at_most {
             break;
         }
     }
@@ -161,21 +174,23 @@ pub(crate) async fn run(trouble: &mut impl Trouble, mode: Mode, seed: u64, at_le
         shortcomings.extend(ended.err().map(|error| format!("a client: {error}")));
     }
 
-    let log = match timeout(PATIENCE, read_at_the_end(&record, &mut dice)).await {
+    let log = match timeout(limits.patience, read_at_the_end(&record, &mut dice)).await {
         Ok(log) => log,
         Err(_) => {
-            shortcomings.push(format!("the store could not be read within {PATIENCE:?}"));
+            shortcomings.push(format!("the store could not be read within {:?}", limits.patience));
             Vec::new()
         }
     };
     tell_head.send_replace(log.last().map(|event| event.position).or(Some(0)));
     while !followers.is_empty() {
-        match timeout(PATIENCE, followers.join_next()).await {
+        match timeout(limits.patience, followers.join_next()).await {
             Ok(ended) => shortcomings.extend(ended.and_then(Result::err).map(|e| format!("a follower: {e}"))),
             Err(_) => {
                 followers.abort_all();
-                shortcomings
-                    .push(format!("a follower is stuck (A14): after {PATIENCE:?} it is not at the head"));
+                shortcomings.push(format!(
+                    "a follower is stuck (A14): after {:?} it is not at the head",
+                    limits.patience
+                ));
                 break;
             }
         }

@@ -9,7 +9,7 @@ use factum::{
 };
 use fastrand::Rng;
 
-use super::late::Late;
+use super::Late;
 use crate::run::{Handle, Handles, Met, Mode, Opened, Trouble, examine};
 
 pub(super) struct Chaotic {

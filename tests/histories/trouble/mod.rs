@@ -6,3 +6,11 @@
 
 mod late;
 mod memory;
+#[cfg(all(feature = "postgres", unix))]
+mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod process;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub(crate) use late::Late;
