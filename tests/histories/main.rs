@@ -1,7 +1,13 @@
 //! Concurrent clients, stores in trouble, and a checker that holds what the clients were told against what a store
 //! promises.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "it is how a test fails"
+)]
 
 mod ask;
 mod broken;

@@ -89,9 +89,4 @@ impl Index {
         let writers = self.streams.get(&stream)?;
         writers.get(writers.partition_point(|(_, reached)| *reached < version)).map(|(slot, _)| *slot)
     }
-
-    /// All streams that were written to.
-    pub(super) fn streams(&self) -> impl Iterator<Item = usize> + '_ {
-        self.streams.keys().copied()
-    }
 }

@@ -10,6 +10,8 @@
 //! A read of a stream, and a conflict, shows when the stream was at a version: from the commit that brought it there to
 //! the next that wrote to the stream.
 
+use std::collections::BTreeMap;
+
 use super::{Anomaly, Freshness, Kind, Promises, index::Index};
 use crate::history::{History, Operation, Request, Response};
 
@@ -22,7 +24,7 @@ struct Bound {
 }
 
 /// What part of the store is looked at.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Scope {
     Stream(usize),
     Store,
@@ -32,15 +34,21 @@ enum Scope {
 const ENOUGH: usize = 10;
 
 pub(super) fn check(history: &History, index: &Index, promises: &Promises) -> Vec<Anomaly> {
-    let mut streams: Vec<_> = index.streams().collect();
-    streams.sort_unstable();
-    let mut scopes: Vec<_> = streams.into_iter().map(Scope::Stream).collect();
+    let mut scopes: BTreeMap<Scope, Vec<usize>> = BTreeMap::new();
+    for (number, operation) in history.operations.iter().enumerate() {
+        for append in operation.appends() {
+            scopes.entry(Scope::Stream(append.stream)).or_default().push(number);
+        }
+        if let Request::ReadStream { stream, .. } = operation.request {
+            scopes.entry(Scope::Stream(stream)).or_default().push(number);
+        }
+    }
     if promises.positions_follow_time {
-        scopes.push(Scope::Store);
+        scopes.insert(Scope::Store, (0..history.operations.len()).collect());
     }
     let mut found = Vec::new();
-    for scope in scopes {
-        let judge = Judge { history, index, scope };
+    for (scope, operations) in scopes {
+        let judge = Judge { history, index, scope, operations };
         let is_read = |operation: &Operation| !matches!(operation.request, Request::Append { .. });
         // What writes decide on is always fresh.
         let must_be_fresh = |operation: &Operation| promises.reads == Freshness::OfAll || !is_read(operation);
@@ -66,6 +74,8 @@ struct Judge<'a> {
     history: &'a History,
     index: &'a Index,
     scope: Scope,
+    /// Those that concern it.
+    operations: Vec<usize>,
 }
 
 impl Judge<'_> {
@@ -76,7 +86,8 @@ impl Judge<'_> {
         earlier: impl Fn(&Operation) -> bool,
     ) -> Vec<Anomaly> {
         let (mut lower, mut upper) = (Vec::new(), Vec::new());
-        for (number, operation) in self.history.operations.iter().enumerate() {
+        for &number in &self.operations {
+            let operation = &self.history.operations[number];
             let Some(span) = self.span(operation) else { continue };
             if let Some(slot) = span.not_before_start.filter(|_| later(operation)) {
                 lower.push(Bound { slot, time: operation.start, operation: number });

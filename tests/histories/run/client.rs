@@ -33,10 +33,14 @@ impl Client {
         while !self.record.is_over() {
             let request = self.request();
             let response = self.record.ask(self.number, self.handle, request.clone(), &mut self.dice).await;
+            let pause = match &response {
+                Some(Response::Failed(_)) | None => self.dice.u64(5_000..30_000),
+                Some(_) => self.dice.u64(..3_000),
+            };
             if let Some(response) = response {
                 self.learn(&request, &response);
             }
-            tokio::time::sleep(Duration::from_micros(self.dice.u64(..3_000))).await;
+            tokio::time::sleep(Duration::from_micros(pause)).await;
         }
     }
 

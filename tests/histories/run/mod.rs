@@ -28,7 +28,7 @@ const CLIENTS: usize = 8;
 const FOLLOWERS: usize = 2;
 
 /// How long a run goes on, unless the environment says otherwise, or it has not met enough.
-const SECONDS: u64 = 5;
+const SECONDS: u64 = 4;
 
 /// How long it goes on at most to meet enough.
 const MOST_SECONDS: u64 = 60;
