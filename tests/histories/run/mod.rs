@@ -31,7 +31,7 @@ const FOLLOWERS: usize = 2;
 const SECONDS: u64 = 4;
 
 /// How long it goes on at most to meet enough.
-const MOST_SECONDS: u64 = 60;
+const MOST_SECONDS: u64 = 90;
 
 /// How long followers and the last reads may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ pub(crate) const READS: &str = "reads";
 
 /// What clients get to see however long or short the run: less, and it says nothing.
 const LEAST: [(&str, usize); 5] =
-    [(ACKNOWLEDGED, 300), (CONFLICTS, 50), (FAILED, 10), (UNKNOWN, 20), (READS, 300)];
+    [(ACKNOWLEDGED, 200), (CONFLICTS, 50), (FAILED, 10), (UNKNOWN, 20), (READS, 200)];
 
 /// A store, and what can happen to it.
 pub(crate) trait Trouble {

@@ -76,27 +76,27 @@ impl Trouble for Troubled {
     }
 
     async fn strike(&mut self, dice: &mut Rng) {
-        match dice.u8(..32) {
+        match dice.u8(..28) {
             0 => self.crash(dice).await,
             1 => {
                 self.handles.get(OTHER).kill().await;
                 self.killed += 1;
                 self.handles.replace(OTHER, Arc::new(Process::start(&self.url).await));
             }
-            2..=4 => self.terminate().await,
-            5 => {
+            2 | 3 => self.terminate().await,
+            4 => {
                 self.proxy.refuse(true);
                 self.proxy.cut(None);
                 tokio::time::sleep(Duration::from_millis(dice.u64(20..100))).await;
                 self.proxy.refuse(false);
             }
-            6..=12 => self.proxy.cut(Some(dice.usize(..100))),
-            // Nothing more is planned than what it comes to soon.
-            _ if self.proxy.left() > 2 => {}
-            13..=18 => self.proxy.plan(Cut::Question),
-            19..=25 => self.proxy.plan(Cut::Asked),
+            5..=9 => self.proxy.cut(Some(dice.usize(..100))),
+            10..=15 => self.proxy.plan(Cut::Question),
+            16..=21 => self.proxy.plan(Cut::Asked),
             _ => self.proxy.plan(Cut::Answer),
         }
+        // In between, something is to be done.
+        tokio::time::sleep(Duration::from_millis(dice.u64(..120))).await;
     }
 
     async fn heal(&mut self) {
@@ -115,7 +115,7 @@ impl Trouble for Troubled {
 
     fn met(&self) -> Vec<Met> {
         vec![
-            Met { what: "connections cut", times: self.proxy.met(), least: 20 },
+            Met { what: "connections cut", times: self.proxy.met(), least: 15 },
             Met { what: "sessions terminated", times: self.terminated, least: 5 },
             Met { what: "crashes", times: self.crashes, least: 2 },
             Met { what: "processes killed", times: self.killed, least: 2 },
