@@ -8,7 +8,7 @@ use fastrand::Rng;
 use crate::{
     bugs::Bug::{self, *},
     check::Kind::{self, *},
-    run::{Handle, Handles, Limits, Met, Mode, Opened, Trouble, run},
+    run::{Handle, Handles, Limits, Met, Mode, Opened, Outcome, Trouble, run},
     store::Broken,
     trouble::Late,
 };
@@ -44,74 +44,99 @@ impl Trouble for Mistaken {
     }
 }
 
-/// What is found in a short run on a store with this mistake.
-fn found(bug: Bug, mode: Mode) -> Vec<Kind> {
+/// A short run on a store with this mistake.
+fn short(bug: Bug, mode: Mode) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut store = Mistaken::new(bug).await;
-        let time = Duration::from_millis(1_500);
+        let time = Duration::from_millis(800);
         let limits = Limits { at_least: time, at_most: time, patience: Duration::from_secs(2) };
-        let outcome = run(&mut store, mode, 7, limits).await;
-        let mut kinds: Vec<_> = outcome.anomalies.iter().map(|anomaly| anomaly.kind).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        kinds
+        run(&mut store, mode, 7, limits).await
     })
 }
 
-/// Each mistake, and one thing that is found about it.
-const FOUND: &[(Bug, Mode, Kind)] = &[
-    (IgnoresExpectations, Mode::Once, StaleAccepted),
-    (AcceptsWhatIsBehind, Mode::Once, StaleAccepted),
-    (ChecksThenWrites, Mode::Once, StaleAccepted),
-    (TrustsItsOwnWrites, Mode::Once, StaleAccepted),
-    (ExpectsTheSameOfAll, Mode::Once, StaleAccepted),
-    (ReportsWhatWasExpected, Mode::Once, Unexplained),
-    (BlamesTheFirstStream, Mode::Once, Unexplained),
-    (ReadsForAnyThenExpects, Mode::Once, Unexplained),
-    (RecordsConflicts, Mode::Once, Aborted),
-    (WritesStreamByStream, Mode::Once, Partial),
-    (AnswersWithoutWriting, Mode::Once, Lost),
-    (WritesStreamsBackwards, Mode::Once, Foreign),
-    (SortsItsAnswers, Mode::Once, Inconsistent),
-    (AnswersWithEarlierPositions, Mode::Once, Inconsistent),
-    (ForgetsCommits, Mode::Again, Doubled),
-    (ForgetsCommitsOfOthers, Mode::Again, Doubled),
-    (ChecksThenRemembers, Mode::Again, Doubled),
-    (MakesEventIdsAnew, Mode::Once, Foreign),
-    (CountsVersionsByTwo, Mode::Once, Inconsistent),
-    (CountsPositionsDown, Mode::Once, Inconsistent),
-    (LosesAnEventOfAPage, Mode::Once, Inconsistent),
-    (SwapsEventsOfAPage, Mode::Once, Inconsistent),
-    (IgnoresLimits, Mode::Once, Malformed),
-    (HasANextAtTheEnd, Mode::Once, Malformed),
-    (HasNoNext, Mode::Once, Partial),
-    (ReadsThePositionAgain, Mode::Once, Skipped),
-    (AlwaysEnds, Mode::Once, Partial),
-    (LooksTooFar, Mode::Once, HeadOfNothing),
-    (ShowsLate, Mode::Once, FilledLate),
-    (HeadIsAhead, Mode::Once, HeadOfNothing),
-    (HeadLags, Mode::Once, Partial),
-    (HeadGoesBack, Mode::Once, Partial),
-    (ConflictsMoveTheHead, Mode::Once, HeadOfNothing),
-    (GoesBackInTime, Mode::Once, Inconsistent),
-    (LosesEverything, Mode::Once, Lost),
+/// What is found in it.
+fn found(bug: Bug, mode: Mode) -> Vec<Kind> {
+    let mut kinds: Vec<_> = short(bug, mode).anomalies.iter().map(|anomaly| anomaly.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+/// Each mistake, and what is found about it, one or the other.
+const FOUND: &[(Bug, Mode, &[Kind])] = &[
+    (IgnoresExpectations, Mode::Once, &[StaleAccepted]),
+    (AcceptsWhatIsBehind, Mode::Once, &[StaleAccepted]),
+    (ChecksThenWrites, Mode::Once, &[StaleAccepted]),
+    (TrustsItsOwnWrites, Mode::Once, &[StaleAccepted]),
+    (ExpectsTheSameOfAll, Mode::Once, &[StaleAccepted]),
+    (ReportsWhatWasExpected, Mode::Once, &[Unexplained]),
+    (BlamesTheFirstStream, Mode::Once, &[Unexplained]),
+    (ReadsForAnyThenExpects, Mode::Once, &[Unexplained]),
+    (RecordsConflicts, Mode::Once, &[Aborted]),
+    (WritesStreamByStream, Mode::Once, &[Partial]),
+    (AnswersWithoutWriting, Mode::Once, &[Lost]),
+    (WritesStreamsBackwards, Mode::Once, &[Foreign]),
+    (SortsItsAnswers, Mode::Once, &[Inconsistent]),
+    (AnswersWithEarlierPositions, Mode::Once, &[Inconsistent]),
+    (ForgetsCommits, Mode::Again, &[Doubled]),
+    (ForgetsCommitsOfOthers, Mode::Again, &[Doubled]),
+    (ChecksThenRemembers, Mode::Again, &[Doubled]),
+    (MakesEventIdsAnew, Mode::Once, &[Foreign]),
+    (CountsVersionsByTwo, Mode::Once, &[Inconsistent]),
+    (CountsPositionsDown, Mode::Once, &[Inconsistent]),
+    (LosesAnEventOfAPage, Mode::Once, &[Inconsistent]),
+    (SwapsEventsOfAPage, Mode::Once, &[Inconsistent]),
+    (IgnoresLimits, Mode::Once, &[Malformed]),
+    (HasANextAtTheEnd, Mode::Once, &[Malformed]),
+    (HasNoNext, Mode::Once, &[Partial]),
+    (ReadsThePositionAgain, Mode::Once, &[Skipped, Doubled]),
+    (AlwaysEnds, Mode::Once, &[Partial]),
+    (LooksTooFar, Mode::Once, &[HeadOfNothing]),
+    (ShowsLate, Mode::Once, &[FilledLate]),
+    (HeadIsAhead, Mode::Once, &[HeadOfNothing]),
+    (HeadLags, Mode::Once, &[Partial]),
+    (HeadGoesBack, Mode::Once, &[Partial]),
+    (ConflictsMoveTheHead, Mode::Once, &[HeadOfNothing]),
+    (GoesBackInTime, Mode::Once, &[Inconsistent]),
+    (LosesEverything, Mode::Once, &[Lost]),
 ];
+
+/// Whether this is found in one of several runs: what clients do depends on the machine as well.
+fn finds(bug: Bug, mode: Mode, expected: &[Kind]) -> bool {
+    (0..5).any(|_| found(bug, mode).iter().any(|kind| expected.contains(kind)))
+}
 
 #[test]
 fn each_mistake_is_found() {
-    let runs: Vec<_> = FOUND
-        .iter()
-        .map(|(bug, mode, expected)| (bug, expected, thread::spawn(|| found(*bug, *mode))))
-        .collect();
     let mut missed = Vec::new();
-    for (bug, expected, run) in runs {
-        let found = run.join().unwrap();
-        if !found.contains(expected) {
-            missed.push((bug, expected, found));
-        }
+    for some in FOUND.chunks(8) {
+        let runs: Vec<_> = some
+            .iter()
+            .map(|(bug, mode, kind)| (bug, kind, thread::spawn(|| finds(*bug, *mode, kind))))
+            .collect();
+        missed.extend(
+            runs.into_iter().filter_map(|(bug, kind, run)| (!run.join().unwrap()).then_some((bug, kind))),
+        );
     }
-    assert!(missed.is_empty(), "{missed:#?}");
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+#[test]
+fn who_is_not_woken_is_found() {
+    for bug in [NeverWakes, WaitsForItsOwnEvents] {
+        let outcome = short(bug, Mode::Once);
+        assert!(outcome.shortcomings.iter().any(|what| what.contains("A14")), "{:?}", outcome.shortcomings);
+    }
+}
+
+/// Where nothing happens to a store, its run says nothing and does not count.
+#[test]
+fn a_run_that_met_too_little_does_not_count() {
+    let outcome = short(Nothing, Mode::Once);
+    assert!(outcome.anomalies.is_empty());
+    let too_few = "too few failed: 0, not 10";
+    assert!(outcome.shortcomings.iter().any(|what| what == too_few), "{:?}", outcome.shortcomings);
 }
 
 /// Else it might be something else than the mistake that is found.

@@ -21,7 +21,7 @@ use self::record::Record;
 use crate::{
     ask::Tag,
     check::{Anomaly, Promises, check},
-    history::{History, Request, Response, Seen},
+    history::{Asked, History, Request, Response, Seen},
 };
 
 const CLIENTS: usize = 8;
@@ -174,6 +174,10 @@ pub(crate) async fn run(trouble: &mut impl Trouble, mode: Mode, seed: u64, limit
         shortcomings.extend(ended.err().map(|error| format!("a client: {error}")));
     }
 
+    if timeout(limits.patience, wake_all(&record, &mut dice)).await.is_err() {
+        let within = limits.patience;
+        shortcomings.push(format!("who waits is not woken within {within:?}, through some handle (A14)"));
+    }
     let log = match timeout(limits.patience, read_at_the_end(&record, &mut dice)).await {
         Ok(log) => log,
         Err(_) => {
@@ -206,6 +210,38 @@ fn missing(counts: &BTreeMap<&'static str, usize>, met: &[Met]) -> Vec<String> {
     let events = met.iter().map(|met| (met.what, met.times, met.least));
     let too_few = answers.chain(events).filter(|(_, times, least)| times < least);
     too_few.map(|(what, times, least)| format!("too few {what}: {times}, not {least}")).collect()
+}
+
+/// Waits through each handle for something that is then appended through one of them.
+async fn wake_all(record: &Arc<Record>, dice: &mut Rng) {
+    let client = CLIENTS + FOLLOWERS;
+    let head = loop {
+        match record.ask(client, 0, Request::Head, dice).await {
+            Some(Response::Head(head)) => break head,
+            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    let mut waiting = JoinSet::new();
+    for handle in 0..record.handles.count() {
+        let (record, mut dice) = (Arc::clone(record), dice.fork());
+        waiting.spawn(async move {
+            let seen = async |dice: &mut Rng| record.ask(client, handle, Request::Head, dice).await;
+            // It may return early.
+            while !matches!(seen(&mut dice).await, Some(Response::Head(now)) if now > head) {
+                record.handles.get(handle).wait(head).await;
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    loop {
+        let appends = vec![Asked { stream: 0, expected: None, events: 1 }];
+        let request = Request::Append { commit: record.next_commit(), appends };
+        match record.ask(client, record.handles.count() - 1, request, dice).await {
+            Some(Response::Committed(_)) => break,
+            _ => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+    waiting.join_all().await;
 }
 
 /// All events, through each handle and each stream by itself. What is read through the last one is the truth.

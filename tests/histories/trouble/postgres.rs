@@ -19,12 +19,16 @@ const OTHER: usize = 3;
 /// How long a handle waits for an answer before it takes the server for unreachable, in milliseconds.
 const PATIENCE: u32 = 2_000;
 
+/// What takes long comes once in so many strikes.
+const ROUND: usize = 14;
+
 struct Troubled {
     server: Postgres,
     /// On the way of all handles but the first.
     proxy: Proxy,
     handles: Handles,
     url: String,
+    strikes: usize,
     terminated: usize,
     crashes: usize,
     killed: usize,
@@ -43,7 +47,7 @@ impl Troubled {
         }
         handles.push(Arc::new(Process::start(&url).await));
         let handles = Handles::new(handles);
-        Some(Self { server, proxy, handles, url, terminated: 0, crashes: 0, killed: 0 })
+        Some(Self { server, proxy, handles, url, strikes: 0, terminated: 0, crashes: 0, killed: 0 })
     }
 
     /// Somebody who may terminate sessions.
@@ -76,13 +80,17 @@ impl Trouble for Troubled {
     }
 
     async fn strike(&mut self, dice: &mut Rng) {
-        match dice.u8(..28) {
-            0 => self.crash(dice).await,
-            1 => {
+        self.strikes += 1;
+        match self.strikes % ROUND {
+            5 => return self.crash(dice).await,
+            10 => {
                 self.handles.get(OTHER).kill().await;
                 self.killed += 1;
                 self.handles.replace(OTHER, Arc::new(Process::start(&self.url).await));
             }
+            _ => {}
+        }
+        match dice.u8(2..28) {
             2 | 3 => self.terminate().await,
             4 => {
                 self.proxy.refuse(true);
@@ -91,9 +99,12 @@ impl Trouble for Troubled {
                 self.proxy.refuse(false);
             }
             5..=9 => self.proxy.cut(Some(dice.usize(..100))),
-            10..=15 => self.proxy.plan(Cut::Question),
-            16..=21 => self.proxy.plan(Cut::Asked),
-            _ => self.proxy.plan(Cut::Answer),
+            // The store gives a commit again by itself when its connection is lost. Where that one is lost as well, its
+            // client gets to know of it.
+            planned => {
+                let cut = [Cut::Question, Cut::Asked, Cut::Answer][usize::from(planned) % 3];
+                (0..dice.usize(1..4)).for_each(|_| self.proxy.plan(cut));
+            }
         }
         // In between, something is to be done.
         tokio::time::sleep(Duration::from_millis(dice.u64(..120))).await;
