@@ -7,4 +7,5 @@ pub mod guard;
 pub mod nats;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres;
+pub mod proxy;
 pub mod stores;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use factum::{
     Version,
-    store::{Append, Commit, Expected, Filter, Position, Store, StreamId},
+    store::{Append, Commit, Expected, Filter, Position, StreamId},
 };
 use factum_tests::nats::Nats;
 use futures_util::StreamExt;
