@@ -10,6 +10,8 @@ use factum::{
         contract::Harness,
     },
 };
+#[cfg(all(feature = "jetstream", unix))]
+use factum_tests::nats::Stream;
 #[cfg(all(feature = "postgres", unix))]
 use factum_tests::postgres::Schema;
 use factum_tests::stores::Memory;
@@ -28,6 +30,8 @@ fn houses() -> Vec<Box<dyn Harness>> {
     houses.push(Box::new(SqliteFile::new("?synchronous=off")));
     #[cfg(all(feature = "postgres", unix))]
     houses.push(Box::new(Schema::new()));
+    #[cfg(all(feature = "jetstream", unix))]
+    houses.push(Box::new(Stream::new()));
     houses.retain(|house| house.missing().is_none());
     houses
 }
