@@ -8,6 +8,7 @@ mod load;
 mod order;
 mod proxy;
 mod refused;
+mod tls;
 
 use std::sync::Arc;
 

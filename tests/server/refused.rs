@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{commit, somebody};
 
 /// Why the store does not open.
-async fn refusal(url: &str) -> (StoreErrorKind, String) {
+pub(crate) async fn refusal(url: &str) -> (StoreErrorKind, String) {
     let opened = timeout(Duration::from_secs(15), factum::open(url)).await.unwrap();
     let error = opened.unwrap_err();
     (error.kind(), error.to_string())

@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod lent;
 mod listen;
 mod options;
 mod read;
@@ -9,16 +10,22 @@ mod row;
 mod schema;
 mod tail;
 mod text;
+mod tls;
 mod write;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-pub use options::PostgresOptions;
+pub use self::{
+    lent::{Connections, LendError, Lent},
+    options::PostgresOptions,
+    tls::SslMode,
+};
 
 use self::{
-    connection::{Link, connect},
+    connection::{Link, hold},
     listen::Listener,
+    options::Source,
     tail::StoreKey,
     write::{Outcome, Placed},
     writer::Writer,
@@ -66,6 +73,7 @@ const MOST_BYTES: usize = 256 << 20;
 pub struct PostgresStore {
     key: StoreKey,
     durability: Durability,
+    wakes: bool,
     writer: Writer,
     /// For what is short: loads, and what appends have to know.
     loads: Link,
@@ -80,13 +88,14 @@ impl PostgresStore {
     /// # Errors
     /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of another version.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
-        let (client, connection) = connect(&options).await?;
-        tokio::spawn(connection);
+        options.check()?;
+        let client = hold(&options).await?;
         let durability = schema::prepare(&client, &options.schema).await?;
         let options = Arc::new(options);
         Ok(Self {
             key: StoreKey::new(),
             durability,
+            wakes: matches!(options.source, Source::Own(_)),
             writer: Writer::start(Arc::new(Link::new(Arc::clone(&options)))),
             loads: Link::new(Arc::clone(&options)),
             scans: Link::new(Arc::clone(&options)),
@@ -244,6 +253,6 @@ impl Store for PostgresStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { wakes: true, ..Capabilities::new(self.durability) }
+        Capabilities { wakes: self.wakes, ..Capabilities::new(self.durability) }
     }
 }
