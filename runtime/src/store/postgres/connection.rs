@@ -28,6 +28,7 @@ use crate::store::{StoreError, StoreErrorKind};
 pub(super) struct Session {
     pub(super) client: Held,
     pub(super) append: Statement,
+    pub(super) append_one: Statement,
     pub(super) ends: Statement,
     pub(super) given: Statement,
     pub(super) given_unconditionally: Statement,
@@ -40,8 +41,9 @@ pub(super) struct Session {
 
 impl Session {
     async fn begin(client: Held) -> Result<Self, Error> {
-        let (append, ends, given, given_unconditionally) = try_join!(
+        let (append, append_one, ends, given, given_unconditionally) = try_join!(
             client.prepare(write::APPEND),
+            client.prepare(write::APPEND_ONE),
             client.prepare(write::ENDS),
             client.prepare(write::GIVEN),
             client.prepare(write::GIVEN_UNCONDITIONALLY),
@@ -53,7 +55,19 @@ impl Session {
             client.prepare(read::CATEGORIES),
             client.prepare(read::HEAD),
         )?;
-        Ok(Self { client, append, ends, given, given_unconditionally, stream, facts, all, categories, head })
+        Ok(Self {
+            client,
+            append,
+            append_one,
+            ends,
+            given,
+            given_unconditionally,
+            stream,
+            facts,
+            all,
+            categories,
+            head,
+        })
     }
 }
 
@@ -61,7 +75,9 @@ impl Session {
 /// statement of `append` sees what was committed before it. A server gives up before its client does, so that the client
 /// gets to know what happened. Every statement follows an index in its order, also on tables that nobody has analysed:
 /// there, the planner would rather read a whole stream and sort it than a page of it.
-pub(super) fn settings(options: &PostgresOptions) -> [(&'static str, String); 7] {
+///
+/// A plan is made once. What to plan anew for would be the length of arrays, and planning costs more than it could spare.
+pub(super) fn settings(options: &PostgresOptions) -> [(&'static str, String); 8] {
     let patience = options.timeout.as_millis().saturating_mul(4) / 5;
     [
         ("search_path", options.schema.clone()),
@@ -70,6 +86,7 @@ pub(super) fn settings(options: &PostgresOptions) -> [(&'static str, String); 7]
         ("jit", "off".to_owned()),
         ("enable_seqscan", "off".to_owned()),
         ("enable_bitmapscan", "off".to_owned()),
+        ("plan_cache_mode", "force_generic_plan".to_owned()),
         ("statement_timeout", patience.to_string()),
     ]
 }

@@ -42,8 +42,8 @@ pub type LendError = Box<dyn Error + Send + Sync>;
 /// should wait for one; the store gives up after [`PostgresOptions::timeout`].
 ///
 /// While it has a connection, the store sets these parameters of the session by `set_config`: `search_path`,
-/// `synchronous_commit`, `default_transaction_isolation`, `jit`, `enable_seqscan`, `enable_bitmapscan` and
-/// `statement_timeout`. Before it gives the connection back, it sets them to what they were, and its prepared statements
+/// `synchronous_commit`, `default_transaction_isolation`, `jit`, `enable_seqscan`, `enable_bitmapscan`,
+/// `plan_cache_mode` and `statement_timeout`. Before it gives the connection back, it sets them to what they were, and its prepared statements
 /// are gone. That happens in a task of the runtime in which the store was opened; if that has ended, the connection goes
 /// back as it is. A connection in the middle of a transaction is refused.
 ///
