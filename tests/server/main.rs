@@ -6,6 +6,7 @@
 mod faults;
 mod load;
 mod order;
+mod pool;
 mod proxy;
 mod refused;
 mod tls;
