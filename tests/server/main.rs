@@ -5,6 +5,7 @@
 
 mod faults;
 mod load;
+mod migration;
 mod order;
 mod pool;
 mod proxy;

@@ -67,6 +67,8 @@ const MOST_BYTES: usize = 256 << 20;
 ///
 /// # The tables
 /// Made when they are not there, in a schema of their own; a schema that has other tables is refused and not touched.
+/// Their version is in the table `factum`: those of an older one are brought up to date when the store is opened, in one
+/// transaction; those of a later one are refused.
 /// The view `log` shows the events to people. Where a name or an id contains U+0000, which PostgreSQL cannot hold, or a
 /// backslash, the tables have `\0` and `\\`.
 #[derive(Debug)]
@@ -83,14 +85,28 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to the database, and makes the tables if they are not there.
+    /// Connects to the database, makes the tables if they are not there, and brings those of an older version up to date.
     ///
     /// # Errors
-    /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of another version.
+    /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of a later version.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        Self::open_after(schema::STEPS, options).await
+    }
+
+    /// For tests: with steps of their own from one version of the tables to the next, in place of factum's.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub async fn open_with_steps(
+        steps: impl FnOnce(&[&'static str]) -> Vec<&'static str>,
+        options: PostgresOptions,
+    ) -> Result<Self, StoreError> {
+        Self::open_after(&steps(schema::STEPS), options).await
+    }
+
+    async fn open_after(steps: &[&str], options: PostgresOptions) -> Result<Self, StoreError> {
         options.check()?;
         let client = hold(&options).await?;
-        let durability = schema::prepare(&client, &options.schema).await?;
+        let durability = schema::prepare(&client, &options.schema, steps).await?;
         let options = Arc::new(options);
         Ok(Self {
             key: StoreKey::new(),

@@ -1,4 +1,5 @@
--- Run by the store inside of a schema of its own, which is first in the search path.
+-- The first step: run by the store inside of a schema of its own, which is first in the search path. What has run at
+-- somebody's is not changed any more: a change is a step of its own, behind this one in `schema.rs`.
 --
 -- - Nothing is ever updated or deleted.
 -- - `stream` is a UUID of version 5 made of category and id, so that a load finds its events without looking up a key,
@@ -134,5 +135,3 @@ BEGIN
     PERFORM pg_notify('factum', current_schema());
 END
 $$;
-
-INSERT INTO factum (version) VALUES (1);
