@@ -10,6 +10,7 @@ mod order;
 mod pool;
 mod proxy;
 mod refused;
+mod tail;
 mod tls;
 
 use std::sync::Arc;

@@ -91,6 +91,12 @@ impl Placed {
         self.commit.appends.iter().map(|append| append.events.len()).sum()
     }
 
+    /// Of all payloads.
+    pub(super) fn bytes(&self) -> usize {
+        let events = self.commit.appends.iter().flat_map(|append| &append.events);
+        events.map(|event| event.payload.bytes().len()).sum()
+    }
+
     /// The answer, if the events were recorded from behind this position on.
     pub(super) fn recorded(
         &self,

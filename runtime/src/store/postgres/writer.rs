@@ -20,8 +20,11 @@ use crate::store::{AppendError, StoreError, StoreErrorKind};
 /// How many commits may wait, and so how many share a statement at most. Appends beyond it wait for their turn to wait.
 const MOST_COMMITS: usize = 1024;
 
-/// A statement takes no more commits once it has this many events.
+/// A statement takes no more commits once it has this many events …
 const MANY_EVENTS: usize = 16_384;
+
+/// … or this many bytes of payload: PostgreSQL takes no message of more than a gigabyte.
+const MANY_BYTES: usize = 64 << 20;
 
 type Answer = Result<Outcome, AppendError>;
 
@@ -96,7 +99,7 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
         let candidates = std::mem::take(&mut postponed).into_iter().chain(first).chain(more);
         let mut batch = Vec::new();
         let mut streams = HashSet::new();
-        let mut events = 0;
+        let (mut events, mut bytes) = (0, 0);
         for request in candidates.take(MOST_COMMITS) {
             let commit = &request.placed.commit;
             // Whether a second append to a stream is right depends on the first one. That one goes next time, and so
@@ -104,10 +107,11 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
             let ids = || commit.appends.iter().map(|append| append.stream.clone());
             let again = ids().any(|stream| streams.contains(&stream));
             streams.extend(ids());
-            if again || events >= MANY_EVENTS {
+            if again || events >= MANY_EVENTS || bytes >= MANY_BYTES {
                 postponed.push(request);
             } else {
                 events += request.placed.events();
+                bytes += request.placed.bytes();
                 batch.push(request);
             }
         }
