@@ -113,8 +113,9 @@ impl<'a> Copy<'a> {
         let found = copied.events;
         progress.step = Step::Copying;
         let mut writer = Writer::new(to);
+        let keeps_originals = to.capabilities().supports(Capability::Originals);
         while let Some(event) = source.next().await.map_err(CopyError::Source)? {
-            if !to.capabilities().supports(Capability::Originals) {
+            if !keeps_originals {
                 return Err(CopyError::Target(StoreError::unsupported(Capability::Originals)));
             }
             copied.count(&event);
