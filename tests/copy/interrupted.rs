@@ -67,8 +67,8 @@ async fn it_goes_on_after_it_was_dropped() {
         History::of(4, 10).write(&from, 3_000).await;
         let to = house.open().await.unwrap();
         let mut dropped = 0;
-        for round in 0..20 {
-            let patience = Duration::from_millis(3 * round);
+        for round in 0..12 {
+            let patience = Duration::from_millis(5 * round);
             match tokio::time::timeout(patience, factum::copy(&from, &to)).await {
                 Ok(copied) => drop(copied.unwrap()),
                 Err(_) => dropped += 1,
