@@ -12,9 +12,11 @@ use crate::store::{MemoryStore, Store, StoreError, StoreErrorKind};
 /// | `sqlite:helpdesk.db` | the SQLite file of this path, made if it is not there (feature `sqlite`) |
 /// | `sqlite::memory:` | a new SQLite database in memory |
 /// | `postgres://user:password@host/database` | this PostgreSQL database (feature `postgres`) |
+/// | `nats://user:password@host/stream` | this stream of NATS JetStream, made if it is not there (feature `jetstream`) |
 ///
 /// Options follow a question mark, such as `sqlite:helpdesk.db?synchronous=normal`: see
-/// [`SqliteOptions`](crate::store::sqlite::SqliteOptions) and `factum::store::postgres::PostgresOptions`.
+/// [`SqliteOptions`](crate::store::sqlite::SqliteOptions), `factum::store::postgres::PostgresOptions` and
+/// `factum::store::jetstream::JetStreamOptions`.
 ///
 /// # Errors
 /// The URL names no store that this program was built with, or the store cannot be opened.
@@ -61,12 +63,16 @@ async fn open_or_make(url: &str, make: bool) -> Result<Arc<dyn Store>, StoreErro
         "postgres" | "postgresql" => Err(StoreError::invalid(
             "this program was built without PostgreSQL: enable factum's feature `postgres`",
         )),
-        "nats" => Err(StoreError::invalid(format!(
-            "this version of factum has no store for `{scheme}:`; it has `memory:`, `sqlite:` and `postgres:`"
-        ))),
+        #[cfg(feature = "jetstream")]
+        "nats" => Ok(Arc::new(crate::store::JetStreamStore::open(url.parse()?).await?)),
+        #[cfg(not(feature = "jetstream"))]
+        "nats" => Err(StoreError::invalid(
+            "this program was built without NATS: enable factum's feature `jetstream`",
+        )),
         // What follows `://` may hold a password.
         _ => Err(StoreError::invalid(format!(
-            "`{}` does not name a store: use `memory:`, `sqlite:path/to/file.db` or `postgres://host/database`",
+            "`{}` does not name a store: use `memory:`, `sqlite:path/to/file.db`, `postgres://host/database` or \
+             `nats://host/stream`",
             url.split_once("://").map_or(url, |(scheme, _)| scheme)
         ))),
     }
@@ -80,7 +86,6 @@ mod tests {
     async fn what_names_no_store_is_shown_without_its_password() {
         for (url, shown) in [
             ("mysql://ann:secret@host/db", "`mysql`"),
-            ("nats://ann:secret@host", "`nats:`"),
             ("helpdesk.db", "`helpdesk.db`"),
             ("C:\\helpdesk.db", "`C:\\helpdesk.db`"),
         ] {

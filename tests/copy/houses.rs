@@ -7,6 +7,8 @@ use factum::{
     store::{Append, Commit, Expected, Name, NewEvent, Payload},
     testing::contract::Harness,
 };
+#[cfg(all(feature = "jetstream", unix))]
+use factum_tests::nats::Stream;
 #[cfg(all(feature = "postgres", unix))]
 use factum_tests::postgres::Schema;
 #[cfg(feature = "sqlite")]
@@ -29,6 +31,8 @@ pub(crate) fn houses() -> Vec<(&'static str, Box<dyn Harness>)> {
     houses.push(("sqlite", Box::new(SqliteFile::new("?synchronous=off"))));
     #[cfg(all(feature = "postgres", unix))]
     houses.push(("postgres", Box::new(Schema::new())));
+    #[cfg(all(feature = "jetstream", unix))]
+    houses.push(("jetstream", Box::new(Stream::new())));
     houses.retain(|(_, house)| house.missing().is_none());
     houses
 }

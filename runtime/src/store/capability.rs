@@ -49,13 +49,17 @@ pub struct Capabilities {
     /// Whether [`Store::wait`](super::Store::wait) is woken by writes of other processes too, rather than looking at
     /// intervals.
     pub wakes: bool,
+    /// How many machines keep a copy of what is acknowledged, as far as the store knows.
+    pub replicas: usize,
+    /// The largest payload that an event may have, in bytes; `None` where nothing but memory and disk bound it.
+    pub largest_payload: Option<usize>,
 }
 
 impl Capabilities {
     /// Of a store that does nothing beyond events and is of this durability.
     #[must_use]
     pub const fn new(durability: Durability) -> Self {
-        Self { supported: Cow::Borrowed(&[]), durability, wakes: false }
+        Self { supported: Cow::Borrowed(&[]), durability, wakes: false, replicas: 1, largest_payload: None }
     }
 
     /// Of one that does these things too.

@@ -1,9 +1,15 @@
 //! Where events are kept: the contract that every backend fulfils.
+#![doc = ""]
+#![doc = include_str!("../../docs/guarantees.md")]
 
 mod capability;
 mod commit;
 mod error;
 mod facts;
+#[cfg(feature = "jetstream")]
+pub mod jetstream;
+#[cfg(feature = "jetstream")]
+mod key;
 mod later;
 mod memory;
 mod name;
@@ -22,6 +28,8 @@ pub use capability::{Capabilities, Capability, Durability};
 pub use commit::{Append, Appended, Commit, CommitId, Committed, Expected, NewEvent, Original};
 pub use error::{AppendError, StoreError, StoreErrorKind};
 pub use facts::{Fact, Facts};
+#[cfg(feature = "jetstream")]
+pub use jetstream::JetStreamStore;
 pub use later::{Checkpoint, ClaimChange, IdempotencyKey, Lease, RowChange, RowOp, RowValue, Snapshot};
 pub use memory::MemoryStore;
 pub use name::Name;
