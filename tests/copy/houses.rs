@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// One of each kind, as far as it can be tried here.
-fn houses() -> Vec<(&'static str, Box<dyn Harness>)> {
+pub(crate) fn houses() -> Vec<(&'static str, Box<dyn Harness>)> {
     let mut houses: Vec<(_, Box<dyn Harness>)> = vec![("memory", Box::new(Memory::default()))];
     #[cfg(feature = "sqlite")]
     houses.push(("sqlite", Box::new(SqliteFile::new("?synchronous=off"))));
