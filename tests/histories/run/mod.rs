@@ -36,6 +36,9 @@ const MOST_SECONDS: u64 = 90;
 /// How long followers and the last reads may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many findings are shown: what is wrong once is mostly wrong very often.
+const SHOWN: usize = 10;
+
 // Answers that are counted.
 pub(crate) const ACKNOWLEDGED: &str = "acknowledged";
 pub(crate) const CONFLICTS: &str = "conflicts";
@@ -119,8 +122,11 @@ pub(crate) async fn examine(name: &str, mode: Mode, mut trouble: impl Trouble) {
         return;
     }
     let mut report = String::new();
-    for anomaly in &outcome.anomalies {
+    for anomaly in outcome.anomalies.iter().take(SHOWN) {
         report.push_str(&format!("{}\n", anomaly.explain(&outcome.history)));
+    }
+    if outcome.anomalies.len() > SHOWN {
+        report.push_str(&format!("… {} such findings in all\n", outcome.anomalies.len()));
     }
     outcome.shortcomings.iter().for_each(|what| report.push_str(&format!("{what}\n")));
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("histories");
