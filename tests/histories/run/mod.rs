@@ -176,10 +176,20 @@ pub(crate) async fn run(trouble: &mut impl Trouble, mode: Mode, seed: u64, limit
     }
     record.end();
     trouble.heal().await;
-    while let Some(ended) = clients.join_next().await {
-        shortcomings.extend(ended.err().map(|error| format!("a client: {error}")));
+    while !clients.is_empty() {
+        match timeout(limits.patience, clients.join_next()).await {
+            Ok(ended) => {
+                shortcomings.extend(ended.and_then(Result::err).map(|error| format!("a client: {error}")))
+            }
+            Err(_) => {
+                clients.abort_all();
+                let within = limits.patience;
+                shortcomings
+                    .push(format!("within {within:?} a client did not get to know what became of a commit"));
+                break;
+            }
+        }
     }
-
     if timeout(limits.patience, wake_all(&record, &mut dice)).await.is_err() {
         let within = limits.patience;
         shortcomings.push(format!("who waits is not woken within {within:?}, through some handle (A14)"));
