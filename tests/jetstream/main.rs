@@ -5,6 +5,7 @@
 
 mod cluster;
 mod content;
+mod cut;
 mod refused;
 mod restart;
 

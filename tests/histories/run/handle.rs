@@ -18,6 +18,7 @@ pub(crate) trait Handle: Send + Sync + 'static {
     fn wait(&self, after: u128) -> BoxFuture<'_, ()>;
 
     /// Ends the process in which the store is opened, if that is another one. Who is asking is not answered.
+    #[allow(dead_code, reason = "without servers and files nothing is killed")]
     fn kill(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
@@ -57,6 +58,7 @@ impl Handles {
     }
 
     /// Who is asking through the handle that was there goes on with it.
+    #[allow(dead_code, reason = "without servers and files nothing is replaced")]
     pub(crate) fn replace(&self, number: usize, handle: Arc<dyn Handle>) {
         *self.0[number].lock().unwrap_or_else(PoisonError::into_inner) = handle;
     }

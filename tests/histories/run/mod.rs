@@ -36,6 +36,9 @@ const MOST_SECONDS: u64 = 90;
 /// How long followers and the last reads may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How many findings are shown: what is wrong once is mostly wrong very often.
+const SHOWN: usize = 10;
+
 // Answers that are counted.
 pub(crate) const ACKNOWLEDGED: &str = "acknowledged";
 pub(crate) const CONFLICTS: &str = "conflicts";
@@ -119,8 +122,11 @@ pub(crate) async fn examine(name: &str, mode: Mode, mut trouble: impl Trouble) {
         return;
     }
     let mut report = String::new();
-    for anomaly in &outcome.anomalies {
+    for anomaly in outcome.anomalies.iter().take(SHOWN) {
         report.push_str(&format!("{}\n", anomaly.explain(&outcome.history)));
+    }
+    if outcome.anomalies.len() > SHOWN {
+        report.push_str(&format!("… {} such findings in all\n", outcome.anomalies.len()));
     }
     outcome.shortcomings.iter().for_each(|what| report.push_str(&format!("{what}\n")));
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("histories");
@@ -170,10 +176,20 @@ pub(crate) async fn run(trouble: &mut impl Trouble, mode: Mode, seed: u64, limit
     }
     record.end();
     trouble.heal().await;
-    while let Some(ended) = clients.join_next().await {
-        shortcomings.extend(ended.err().map(|error| format!("a client: {error}")));
+    while !clients.is_empty() {
+        match timeout(limits.patience, clients.join_next()).await {
+            Ok(ended) => {
+                shortcomings.extend(ended.and_then(Result::err).map(|error| format!("a client: {error}")))
+            }
+            Err(_) => {
+                clients.abort_all();
+                let within = limits.patience;
+                shortcomings
+                    .push(format!("within {within:?} a client did not get to know what became of a commit"));
+                break;
+            }
+        }
     }
-
     if timeout(limits.patience, wake_all(&record, &mut dice)).await.is_err() {
         let within = limits.patience;
         shortcomings.push(format!("who waits is not woken within {within:?}, through some handle (A14)"));

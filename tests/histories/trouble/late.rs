@@ -1,4 +1,4 @@
-//! Commits that are on their way for a while after their client has given up.
+//! Commits whose clients have given up: they are on their way for a while, or their answer is lost.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     run::Handle,
 };
 
-/// A handle through which one append in so many is of unknown outcome at once, and is carried out a little later.
+/// A handle through which one append in so many is of unknown outcome: it is carried out a little later, or already was.
 pub(crate) struct Late<H> {
     pub(crate) handle: Arc<H>,
     pub(crate) one_in: u32,
@@ -21,6 +21,12 @@ impl<H: Handle> Handle for Late<H> {
         let is_append = matches!(request, Request::Append { .. });
         if !is_append || fastrand::u32(..self.one_in) != 0 {
             return self.handle.ask(tag, request);
+        }
+        if fastrand::bool() {
+            return Box::pin(async move {
+                let lost = self.handle.ask(tag, request).await;
+                Ok(Response::Unknown(format!("the answer was lost, on purpose: {lost:?}")))
+            });
         }
         let (handle, request) = (Arc::clone(&self.handle), request.clone());
         tokio::spawn(async move {

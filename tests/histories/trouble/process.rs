@@ -10,9 +10,10 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
+    time::{Duration, Instant},
 };
 
-use factum::{Position, store::BoxFuture};
+use factum::{Position, Store, store::BoxFuture};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -156,7 +157,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serve() {
     let Ok(url) = env::var(URL) else { return };
-    let store = factum::open(&url).await.unwrap();
+    let store = open(&url).await;
     tell((0, Answer::Ready));
     let (questions, mut asked) = tokio::sync::mpsc::unbounded_channel();
     thread::spawn(move || {
@@ -184,6 +185,18 @@ async fn serve() {
                 },
             ));
         });
+    }
+}
+
+/// Opens the store, in whatever trouble it is.
+async fn open(url: &str) -> Arc<dyn Store> {
+    let begin = Instant::now();
+    loop {
+        match factum::open(url).await {
+            Ok(store) => return store,
+            Err(error) => assert!(begin.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

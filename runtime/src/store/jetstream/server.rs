@@ -258,8 +258,14 @@ impl Server {
                 Some(status) => return Err(Trouble::Busy(said(format!("the server answers {status}")))),
             }
             let behind: u64 = header(&message, "Nats-Num-Pending")?;
-            // Whoever does not read fast enough loses messages.
-            if left.is_some_and(|left: u64| left != behind + 1) {
+            // Whoever does not read fast enough loses messages; whose connection is lost and back before it is noticed
+            // loses the first ones, and gets the rest.
+            let before: u64 = header(&message, "Nats-Last-Sequence")?;
+            let is_next = match batch.messages.last() {
+                Some(last) => last.sequence == before,
+                None => before < sequence.max(1),
+            };
+            if !is_next || left.is_some_and(|left: u64| left != behind + 1) {
                 return Err(Trouble::Lost(said("a message of an answer was lost")));
             }
             left = Some(behind);
