@@ -8,7 +8,7 @@ mod error;
 mod facts;
 #[cfg(feature = "jetstream")]
 pub mod jetstream;
-#[cfg(feature = "jetstream")]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "jetstream"))]
 mod key;
 mod later;
 mod memory;

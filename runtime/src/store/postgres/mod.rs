@@ -26,13 +26,12 @@ use self::{
     connection::{Link, hold},
     listen::Listener,
     options::Source,
-    tail::StoreKey,
     write::{Outcome, Placed},
     writer::Writer,
 };
 use super::{
     AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
-    Position, Store, StoreError, StreamId, StreamPage,
+    Position, Store, StoreError, StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
 

@@ -8,12 +8,12 @@ use tokio_postgres::{Row, RowStream, Statement, types::ToSql};
 use super::{
     connection::{Failure, Session},
     row::{self, Names, columns, facts},
-    tail::{End, StoreKey, from_version, stream_key},
+    tail::{End, from_version, stream_key},
     text,
 };
 use crate::{
     Version,
-    store::{Facts, Filter, Page, Position, StoreError, StreamId, StreamPage, Tail},
+    store::{Facts, Filter, Page, Position, StoreError, StreamId, StreamPage, Tail, key::StoreKey},
 };
 
 pub(super) const STREAM: &str = concat!(

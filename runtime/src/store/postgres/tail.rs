@@ -1,12 +1,10 @@
 //! The end of a stream: what an append needs, and what a read tells it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use uuid::Uuid;
 
 use crate::{
     Version,
-    store::{Append, StreamId},
+    store::{Append, StreamId, key::StoreKey},
 };
 
 /// The end of a stream, as it was seen. Whether it still is the end is found out when something is appended.
@@ -26,17 +24,6 @@ impl End {
         let end = append.tail.as_ref()?.get::<Self>()?;
         let fits = end.store == store && append.expected.version() == Some(end.version);
         (fits && end.stream == append.stream).then_some(end)
-    }
-}
-
-/// Tells the stores of a process apart: the ends of one mean nothing in another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StoreKey(u64);
-
-impl StoreKey {
-    pub(super) fn new() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(LAST.fetch_add(1, Ordering::Relaxed))
     }
 }
 

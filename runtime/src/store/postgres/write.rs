@@ -8,12 +8,15 @@ use uuid::Uuid;
 use super::{
     connection::{Failure, Session},
     row,
-    tail::{End, StoreKey, from_version, stream_key},
+    tail::{End, from_version, stream_key},
     text,
 };
 use crate::{
     Metadata, Version,
-    store::{Append, Appended, Commit, Committed, Expected, NewEvent, Payload, Position, StoreError, Tail},
+    store::{
+        Append, Appended, Commit, Committed, Expected, NewEvent, Payload, Position, StoreError, Tail,
+        key::StoreKey,
+    },
 };
 
 pub(super) const APPEND: &str = "SELECT base, now, refused, actuals, at_first, known FROM append($1, $2, $3, $4, $5, $6, \

@@ -17,9 +17,8 @@ use super::{
     known::Known,
     patience::Patience,
     schema::{self, Owner},
-    tail::StoreKey,
 };
-use crate::store::{Durability, StoreError, StoreErrorKind};
+use crate::store::{Durability, StoreError, StoreErrorKind, key::StoreKey};
 
 /// Large enough for every statement there is, so that each is compiled once.
 const STATEMENTS: usize = 32;

@@ -30,13 +30,12 @@ pub use options::{SqliteOptions, Synchronous};
 
 use self::{
     connection::{File, Readers, Session},
-    tail::StoreKey,
     write::{Answer, Writer},
     writer::Queue,
 };
 use super::{
     AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
-    Position, Store, StoreError, StoreErrorKind, StreamId, StreamPage,
+    Position, Store, StoreError, StoreErrorKind, StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
 

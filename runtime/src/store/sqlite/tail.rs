@@ -1,13 +1,11 @@
 //! The end of a stream: what an append needs, and what a read tells it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use rusqlite::{Error, OptionalExtension, params};
 
 use super::connection::Session;
 use crate::{
     Version,
-    store::{Append, Expected, StreamId, Tail},
+    store::{Append, Expected, StreamId, Tail, key::StoreKey},
 };
 
 pub(super) const LAST: &str = "SELECT stream, version, at FROM events \
@@ -58,17 +56,6 @@ impl End {
 impl From<End> for Tail {
     fn from(end: End) -> Self {
         Self::new(end)
-    }
-}
-
-/// Tells the stores of a process apart: keys of one mean nothing in another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StoreKey(u64);
-
-impl StoreKey {
-    pub(super) fn new() -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        Self(LAST.fetch_add(1, Ordering::Relaxed))
     }
 }
 
