@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How many events a page of a replay has.
-const PAGE: usize = 1_000;
+const PAGE: usize = 500;
 
 /// The store behind a URL, with a repository in front of it.
 #[derive(Debug)]

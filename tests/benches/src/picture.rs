@@ -89,8 +89,10 @@ pub fn draw(rows: &[Row]) -> Option<String> {
     Some(svg)
 }
 
-const HEADING: &str =
-    "Commands per second (load ten events, decide, append one durably) against concurrent clients";
+const HEADING: &str = "Commands per second against concurrent clients";
+
+const EXPLANATION: &str =
+    "A command loads a stream of ten events, decides, and appends one. Both axes are logarithmic.";
 
 /// The stores in the order in which they were measured, each with its curves, ours first.
 fn panels(rows: &[Row]) -> Vec<(&'static str, Vec<Curve>)> {

@@ -118,16 +118,16 @@ pub async fn run(measure: Measure, backend: &dyn Backend, effort: Effort) -> Res
     Ok(rows)
 }
 
-/// Gives each of so many streams this history. Streams grow side by side, as they do in life: event by event, or by as
-/// many as `at_once`.
+/// Gives each of so many streams this history. A thousand streams grow side by side, as those do in life that are open at
+/// the same time: event by event, or by as many as `at_once`.
 async fn seed(database: &dyn Database, streams: u64, history: &[Fact], at_once: usize) -> Result<(), Error> {
     const TOGETHER: u64 = 1_000;
-    let mut already = 0;
-    for events in history.chunks(at_once) {
-        for from in (0..streams).step_by(TOGETHER as usize) {
+    for from in (0..streams).step_by(TOGETHER as usize) {
+        let mut already = 0;
+        for events in history.chunks(at_once) {
             database.append(from..streams.min(from + TOGETHER), already, events).await?;
+            already += events.len() as u64;
         }
-        already += events.len() as u64;
     }
     database.settle().await
 }
