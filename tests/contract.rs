@@ -1,6 +1,8 @@
 //! The contract of `Store`, on every store.
 
 use factum::testing::contract_tests;
+#[cfg(all(feature = "jetstream", unix))]
+use factum_tests::nats::Stream;
 #[cfg(all(feature = "postgres", unix))]
 use factum_tests::postgres::Schema;
 use factum_tests::stores::Memory;
@@ -18,3 +20,9 @@ contract_tests!(sqlite_in_memory, || factum::open("sqlite::memory:"));
 
 #[cfg(all(feature = "postgres", unix))]
 contract_tests!(postgres, Schema::new(), reopens);
+
+#[cfg(all(feature = "jetstream", unix))]
+contract_tests!(jetstream, Stream::new(), reopens);
+
+#[cfg(all(feature = "jetstream", unix))]
+contract_tests!(jetstream_replicated, Stream::replicated(), reopens);

@@ -5,10 +5,8 @@
 use std::{
     env, fs,
     io::{self, Write},
-    net::TcpListener,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Command, Stdio},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -21,6 +19,12 @@ use factum::{
     testing::contract::Harness,
 };
 use tempfile::TempDir;
+
+use crate::guard::{Guard, free_port};
+
+/// Stops the server whose programs are in `$1` and removes its directory `$2`.
+const STOP: &str = "as_owner() { if [ \"$(id -u)\" = 0 ]; then runuser -u postgres -- \"$@\"; else \"$@\"; fi; }; \
+                    as_owner \"$1/pg_ctl\" -D \"$2/data\" stop -m immediate; rm -rf \"$2\"";
 
 const MISSING: &str = "PostgreSQL 15 or later is not installed (Debian: apt-get install postgresql)";
 
@@ -60,7 +64,7 @@ impl Postgres {
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(&directory));
         }
-        let guard = Guard::new(&programs, &directory);
+        let guard = Guard::new(STOP, &[&programs, &directory]);
         let initdb = [programs.join("initdb").display().to_string(), "-D".to_owned(), data(&directory)];
         run(unprivileged(&initdb).args(["-A", "trust", "-U", "factum", "-E", "UTF8", "--locale=C"]));
         let server = Self { programs, directory, port: free_port(), _guard: guard };
@@ -117,40 +121,6 @@ impl Postgres {
     }
 }
 
-/// Stops the server and removes its directory when this process ends, also when it is killed.
-#[derive(Debug)]
-struct Guard {
-    process: Child,
-    /// When this is closed, the process goes to work.
-    alive: Option<ChildStdin>,
-}
-
-impl Guard {
-    fn new(programs: &Path, directory: &Path) -> Self {
-        const WORK: &str = "read -r _; as_owner() { if [ \"$(id -u)\" = 0 ]; then runuser -u postgres -- \"$@\"; \
-                            else \"$@\"; fi; }; as_owner \"$1/pg_ctl\" -D \"$2/data\" stop -m immediate; rm -rf \"$2\"";
-        let mut process = Command::new("sh")
-            .args(["-c", WORK, "guard"])
-            .args([programs, directory])
-            // What ends this process from the keyboard does not end the guard.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sh can be run");
-        let alive = process.stdin.take();
-        Self { process, alive }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.alive = None;
-        let _ = self.process.wait();
-    }
-}
-
 /// Where PostgreSQL's programs are: the newest that Debian has installed, or those on the path.
 fn programs() -> Option<PathBuf> {
     let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -182,11 +152,6 @@ fn unprivileged(command: &[String]) -> Command {
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().expect("id can be run");
     id.stdout.starts_with(b"0\n")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it has an address").port()
 }
 
 fn run(command: &mut Command) {

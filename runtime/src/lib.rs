@@ -2,19 +2,21 @@
 #![allow(clippy::test_attr_in_doctest, reason = "the README shows a test as a user writes it")]
 
 mod codec;
+pub mod copy;
 mod domain;
 mod open;
 mod repository;
 pub mod store;
 pub mod testing;
 
+pub use copy::copy;
 pub use domain::{
     Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Event, Fold, FoldError,
     FoldErrorKind, IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId,
     Version, Versioned, model,
 };
 pub use factum_macros::{Aggregate, Id};
-pub use open::open;
+pub use open::{open, open_existing};
 pub use repository::{
     Conflict, Execute, ExecuteError, History, LoadError, Receipt, Recorded, Repository, Retry,
 };

@@ -100,6 +100,14 @@ pub(crate) enum Bug {
     CountsMilliseconds,
     CountsTimeWithinACommit,
     GoesBackInTime,
+    // Events that were recorded before.
+    IgnoresOriginals,
+    CountsOriginalsFromTheEnd,
+    KeepsTimesThatGoBack,
+    ForgetsTimesOfOriginals,
+    KeepsTheTimesOfOthers,
+    KnowsOriginalsByTheirCommit,
+    AcceptsAnyNumberOfOriginals,
     // Opening again.
     LosesEverything,
 }

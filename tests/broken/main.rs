@@ -122,6 +122,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
             "refusal::claims_unless_supported",
             "refusal::keys_unless_supported",
             "refusal::rows_unless_supported",
+            "refusal::originals_unless_supported",
         ],
     ),
     (
@@ -243,6 +244,20 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
         &["time::a_commit_has_one_time_in_a_stream", "append::the_answer_says_what_is_read"],
     ),
     (GoesBackInTime, &["time::it_never_goes_back_in_a_stream"]),
+    (
+        IgnoresOriginals,
+        &[
+            "original::ids_and_times_are_kept",
+            "original::their_times_never_go_back",
+            "original::each_commit_has_its_own_times",
+        ],
+    ),
+    (CountsOriginalsFromTheEnd, &["original::ids_and_times_are_kept"]),
+    (KeepsTimesThatGoBack, &["original::their_times_never_go_back"]),
+    (ForgetsTimesOfOriginals, &["original::what_happens_now_goes_on"]),
+    (KeepsTheTimesOfOthers, &["original::each_commit_has_its_own_times"]),
+    (KnowsOriginalsByTheirCommit, &["original::they_take_effect_once"]),
+    (AcceptsAnyNumberOfOriginals, &["refusal::originals_for_some_events"]),
     (
         LosesEverything,
         &[

@@ -26,6 +26,12 @@ impl Broken {
         match self.bug {
             Bug::WritesStreamByStream => event.id = self.wrong().ids[&event.id],
             Bug::MakesEventIdsAnew => event.id = EventId(uuid::Uuid::from_u128(event.position.get())),
+            Bug::KeepsTimesThatGoBack => {
+                event.at = self.wrong().times.get(&event.id).copied().unwrap_or(event.at);
+            }
+            Bug::ForgetsTimesOfOriginals if !self.wrong().times.contains_key(&event.id) => {
+                event.at = event.at.min(Utc::now());
+            }
             Bug::CountsVersionsByTwo => event.version = Version::new(event.version.get() * 2),
             Bug::CountsPositionsDown => event.position = Position::new(1_000_000 - event.position.get()),
             _ => {}

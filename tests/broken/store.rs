@@ -42,6 +42,8 @@ pub(crate) struct Wrong {
     pub(crate) pages: HashMap<StreamId, StreamPage>,
     /// Which ids events should have had.
     pub(crate) ids: HashMap<EventId, EventId>,
+    /// When events happened that were recorded before.
+    pub(crate) times: HashMap<EventId, chrono::DateTime<chrono::Utc>>,
     pub(crate) locks: HashMap<StreamId, Arc<tokio::sync::Mutex<()>>>,
 }
 
@@ -174,7 +176,10 @@ impl Store for Broken {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
+        match self.bug {
+            Bug::IgnoresWhatItCannotDo => self.store.capabilities().supporting(Vec::new()),
+            _ => self.store.capabilities(),
+        }
     }
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {

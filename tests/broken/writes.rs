@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use factum::{
     Metadata, Position, Version,
     store::{
-        Append, AppendError, Appended, Commit, CommitId, Committed, Expected, NewEvent, Payload, Store,
-        StoreError, StoreErrorKind, Tail,
+        Append, AppendError, Appended, Commit, CommitId, Committed, Expected, NewEvent, Original, Payload,
+        Store, StoreError, StoreErrorKind, Tail,
     },
 };
 
@@ -46,7 +46,25 @@ impl Broken {
         match self.bug {
             Bug::IgnoresWhatItCannotDo => {
                 (commit.claims, commit.key, commit.rows) = (Vec::new(), None, Vec::new());
+                commit.originals.clear();
             }
+            Bug::IgnoresOriginals => commit.originals.clear(),
+            Bug::CountsOriginalsFromTheEnd => commit.originals.reverse(),
+            Bug::KeepsTimesThatGoBack | Bug::ForgetsTimesOfOriginals => {
+                self.wrong().times.extend(commit.originals.iter().map(|original| (original.id, original.at)));
+            }
+            Bug::KeepsTheTimesOfOthers if commit.originals.is_empty() => {
+                let at = chrono::DateTime::UNIX_EPOCH;
+                let events: usize = commit.appends.iter().map(|append| append.events.len()).sum();
+                commit.originals =
+                    (0..events).map(|index| Original { id: commit.id.event(index), at }).collect();
+            }
+            Bug::KnowsOriginalsByTheirCommit if self.wrong().seen.contains(&commit.id) => {
+                for (index, original) in commit.originals.iter_mut().enumerate() {
+                    original.id = commit.id.event(index);
+                }
+            }
+            Bug::AcceptsAnyNumberOfOriginals => commit.originals.clear(),
             Bug::ExpectsTheSameOfAll => {
                 let expected = commit.appends[0].expected;
                 commit.appends.iter_mut().for_each(|append| append.expected = expected);

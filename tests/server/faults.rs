@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use factum::store::{AppendError, Expected};
-use factum_tests::postgres::Postgres;
+use factum_tests::{postgres::Postgres, proxy::Proxy};
 
-use super::{commit, events_of, load::under_load, proxy::Proxy, somebody};
+use super::{commit, events_of, load::under_load, somebody};
 
 #[tokio::test]
 async fn an_answer_that_is_lost_after_the_commit_takes_effect_once() {

@@ -6,7 +6,6 @@
 mod faults;
 mod load;
 mod order;
-mod proxy;
 mod refused;
 
 use std::sync::Arc;

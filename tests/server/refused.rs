@@ -109,3 +109,15 @@ async fn a_lock_that_is_never_released_fails_the_append_and_records_nothing() {
     other.batch_execute("ROLLBACK").await.unwrap();
     store.append(commit("a", Expected::NoStream, 1)).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_store_that_is_not_there_and_is_not_to_be_made() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.fresh();
+    for _ in 0..2 {
+        let error = factum::open_existing(&url).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Missing, "{error}");
+    }
+    factum::open(&url).await.unwrap();
+    factum::open_existing(&url).await.unwrap();
+}

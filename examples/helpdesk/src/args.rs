@@ -44,6 +44,16 @@ pub(crate) enum Command {
         /// A new file for them; without it they are printed
         file: Option<PathBuf>,
     },
+    /// Move house: copy everything from a store into an empty one of any other kind
+    ///
+    /// A copy that was interrupted goes on when it is run again, and a complete one catches up with what came since. So
+    /// copy, stop whoever writes to FROM, copy once more, and use TO from then on.
+    Copy {
+        /// The URL of the store to copy, which has to be there
+        from: String,
+        /// The URL of an empty store, made if it is not there
+        to: String,
+    },
     /// Play a story in a fresh store and tell what happens
     Tour,
 }

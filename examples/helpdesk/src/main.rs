@@ -6,11 +6,13 @@
 //! | `desk` | the incidents in their store: open, find one, read all |
 //! | `write` | one command to one incident |
 //! | `read` | list, show, history |
+//! | `copy` | the move into another store |
 //! | `import`, `generate` | many commands from a file, and how to make such a file |
 //! | `tour` | a story that shows all of it |
 //! | `words`, `screen`, `time`, `error` | how things are said |
 
 mod args;
+mod copy;
 mod desk;
 mod error;
 mod generate;
@@ -48,12 +50,15 @@ async fn run(args: Args, screen: &mut Screen) -> Result<()> {
     if let Command::Generate { commands, file } = args.command {
         return generate::run(commands, file.as_deref());
     }
+    if let Command::Copy { from, to } = args.command {
+        return copy::run(&from, &to, screen).await;
+    }
     let desk = Desk::open(&args.store).await?;
     match args.command {
         Command::Write(command) => write::run(&desk, command, args.by, screen).await,
         Command::Read(query) => read::run(&desk, query, screen).await,
         Command::Import { file } => import::run(&desk, &file, args.by, screen).await,
         Command::Tour => tour::run(&desk, screen).await,
-        Command::Generate { .. } => Ok(()),
+        Command::Generate { .. } | Command::Copy { .. } => Ok(()),
     }
 }

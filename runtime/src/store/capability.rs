@@ -1,6 +1,6 @@
 //! What a store does and does not do.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use super::{Commit, StoreError};
 
@@ -20,6 +20,8 @@ pub enum Capability {
     Checkpoints,
     /// Leases, so that one process at a time does a piece of work.
     Leases,
+    /// Ids and times of events that were recorded before, in another store.
+    Originals,
 }
 
 impl fmt::Display for Capability {
@@ -31,6 +33,7 @@ impl fmt::Display for Capability {
             Self::Snapshots => "snapshots",
             Self::Checkpoints => "checkpoints",
             Self::Leases => "leases",
+            Self::Originals => "keeping ids and times of events recorded elsewhere",
         })
     }
 }
@@ -40,19 +43,30 @@ impl fmt::Display for Capability {
 #[non_exhaustive]
 pub struct Capabilities {
     /// What it can do beyond events.
-    pub supported: Vec<Capability>,
+    pub supported: Cow<'static, [Capability]>,
     /// What an acknowledged commit survives.
     pub durability: Durability,
     /// Whether [`Store::wait`](super::Store::wait) is woken by writes of other processes too, rather than looking at
     /// intervals.
     pub wakes: bool,
+    /// How many machines keep a copy of what is acknowledged, as far as the store knows.
+    pub replicas: usize,
+    /// The largest payload that an event may have, in bytes; `None` where nothing but memory and disk bound it.
+    pub largest_payload: Option<usize>,
 }
 
 impl Capabilities {
     /// Of a store that does nothing beyond events and is of this durability.
     #[must_use]
     pub const fn new(durability: Durability) -> Self {
-        Self { supported: Vec::new(), durability, wakes: false }
+        Self { supported: Cow::Borrowed(&[]), durability, wakes: false, replicas: 1, largest_payload: None }
+    }
+
+    /// Of one that does these things too.
+    #[must_use]
+    pub fn supporting(mut self, supported: impl Into<Cow<'static, [Capability]>>) -> Self {
+        self.supported = supported.into();
+        self
     }
 
     /// Whether the store does this.
@@ -70,6 +84,7 @@ impl Capabilities {
             (!commit.claims.is_empty(), Capability::Claims),
             (commit.key.is_some(), Capability::IdempotencyKeys),
             (!commit.rows.is_empty(), Capability::Rows),
+            (!commit.originals.is_empty(), Capability::Originals),
         ];
         match asked.into_iter().find(|(asked, capability)| *asked && !self.supports(*capability)) {
             Some((_, capability)) => Err(StoreError::unsupported(capability)),

@@ -31,6 +31,9 @@ pub struct Commit {
     pub key: Option<IdempotencyKey>,
     /// What transactional views write.
     pub rows: Vec<RowOp>,
+    /// For events that were recorded before, in another store: the id and the time of each event of the commit, counted
+    /// over all appends as in [`CommitId::event`]. Empty for what happens now.
+    pub originals: Vec<Original>,
 }
 
 impl Commit {
@@ -46,11 +49,32 @@ impl Commit {
     /// A commit of these appends under this id, and nothing else.
     #[must_use]
     pub const fn with_id(id: CommitId, appends: Vec<Append>) -> Self {
-        Self { id, appends, claims: Vec::new(), key: None, rows: Vec::new() }
+        Self { id, appends, claims: Vec::new(), key: None, rows: Vec::new(), originals: Vec::new() }
     }
 
-    /// For stores: whether the commit is one at all: it has events in each append, no stream twice, and not more than
-    /// [`MOST_EVENTS`](Self::MOST_EVENTS).
+    /// The same commit, of events that were recorded before, in another store. See [`originals`](Self::originals).
+    #[must_use]
+    pub fn with_originals(mut self, originals: Vec<Original>) -> Self {
+        self.originals = originals;
+        self
+    }
+
+    /// For stores: the id of the event with this index, counted over all appends from 0 on. It is the id under which the
+    /// event is recorded, and by which a commit that is given again is recognised.
+    #[must_use]
+    pub fn event_id(&self, index: usize) -> EventId {
+        self.originals.get(index).map_or_else(|| self.id.event(index), |original| original.id)
+    }
+
+    /// For stores: when the event with this index was recorded before, in microseconds since 1970; `None` for what happens
+    /// now. It is recorded with this time or with that of its stream's previous event, whichever is later.
+    #[must_use]
+    pub fn event_at(&self, index: usize) -> Option<i64> {
+        self.originals.get(index).map(|original| original.at.timestamp_micros())
+    }
+
+    /// For stores: whether the commit is one at all: it has events in each append, no stream twice, not more than
+    /// [`MOST_EVENTS`](Self::MOST_EVENTS), and as many originals as events or none.
     ///
     /// # Errors
     /// What is wrong, as a definite failure.
@@ -66,6 +90,13 @@ impl Commit {
             return Err(StoreError::invalid(format!(
                 "the commit has {events} events; at most {} can be recorded at once",
                 Self::MOST_EVENTS
+            ))
+            .into());
+        }
+        if !self.originals.is_empty() && self.originals.len() != events {
+            let originals = self.originals.len();
+            return Err(StoreError::invalid(format!(
+                "the commit has {events} events and {originals} originals: give one for each event, or none"
             ))
             .into());
         }
@@ -191,6 +222,15 @@ pub struct NewEvent {
     pub metadata: Option<Arc<Metadata>>,
 }
 
+/// What an event had in the store in which it was recorded first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Original {
+    /// Its id.
+    pub id: EventId,
+    /// When it was recorded; what is finer than a microsecond is cut off.
+    pub at: DateTime<Utc>,
+}
+
 /// A commit that took effect.
 #[derive(Clone, Debug)]
 pub struct Committed {
@@ -213,7 +253,7 @@ pub struct Appended {
     pub first: Version,
     /// The position of each event, ascending.
     pub positions: Vec<Position>,
-    /// When the store recorded them; microseconds.
+    /// The time of the last of its events; microseconds. All have the same, but for [originals](Commit::originals).
     pub at: DateTime<Utc>,
     /// What the store wants handed back with the next append to the stream.
     pub tail: Option<Tail>,

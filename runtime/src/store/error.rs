@@ -52,6 +52,8 @@ pub enum StoreErrorKind {
     Unsupported(Capability),
     /// What was asked makes no sense, such as a commit without events or a URL with an unknown option.
     Invalid,
+    /// There is no such store, and it was not to be made.
+    Missing,
     /// The file or database is not ours, or was written by a newer version.
     Foreign,
     /// The server refuses: the password is wrong, or the user lacks a privilege.

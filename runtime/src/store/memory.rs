@@ -16,9 +16,9 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::{
-    AppendError, Appended, BoxFuture, Capabilities, Commit, CommitId, Committed, Durability, EventId,
-    Expected, Facts, Filter, NewEvent, Page, Payload, Position, RecordedEvent, Store, StoreError, StreamId,
-    StreamPage, facts::Run, record::now,
+    AppendError, Appended, BoxFuture, Capabilities, Capability, Commit, CommitId, Committed, Durability,
+    EventId, Expected, Facts, Filter, NewEvent, Page, Payload, Position, RecordedEvent, Store, StoreError,
+    StreamId, StreamPage, facts::Run, record::now,
 };
 use crate::{Metadata, Version};
 
@@ -85,7 +85,7 @@ impl MemoryStore {
 }
 
 impl Log {
-    fn commit(&mut self, commit: Commit) -> Result<Committed, AppendError> {
+    fn commit(&mut self, mut commit: Commit) -> Result<Committed, AppendError> {
         if let Some(first_answer) = self.unconditional.get(&commit.id) {
             return Ok(first_answer.clone());
         }
@@ -104,20 +104,20 @@ impl Log {
             found.push(stream);
         }
         let unconditional = commit.appends.iter().all(|append| append.expected == Expected::Any);
-        let id = commit.id;
+        let given = mem::take(&mut commit.appends);
         let mut index = 0;
-        let mut appends = Vec::with_capacity(commit.appends.len());
-        for (append, stream) in commit.appends.into_iter().zip(found) {
+        let mut appends = Vec::with_capacity(given.len());
+        for (append, stream) in given.into_iter().zip(found) {
             let events = append.events.len();
             let number = stream.unwrap_or_else(|| self.begin(append.stream));
             if let Some(stream) = self.streams.get_mut(number) {
-                appends.push(stream.append(number, append.events, id, index, &mut self.order));
+                appends.push(stream.append(number, append.events, &commit, index, &mut self.order));
             }
             index += events;
         }
         let committed = Committed { appends };
         if unconditional {
-            self.unconditional.insert(id, committed.clone());
+            self.unconditional.insert(commit.id, committed.clone());
         }
         Ok(committed)
     }
@@ -139,14 +139,14 @@ impl Log {
             let events = self.envelopes(self.names.get(&append.stream).copied());
             let start = match append.expected.version() {
                 Some(version) => position_in_stream(version.next()),
-                None => events.iter().position(|event| event.id == commit.id.event(index))?,
+                None => events.iter().position(|event| event.id == commit.event_id(index))?,
             };
-            let first = events.get(start).filter(|event| event.id == commit.id.event(index))?;
-            let positions = events.iter().skip(start).take(append.events.len()).map(|event| event.position);
+            events.get(start).filter(|event| event.id == commit.event_id(index))?;
+            let appended = events.get(start..start + append.events.len())?;
             appends.push(Appended {
                 first: Version::new(start as u64).next(),
-                positions: positions.collect(),
-                at: first.at,
+                positions: appended.iter().map(|event| event.position).collect(),
+                at: appended.last()?.at,
                 tail: None,
             });
             index += append.events.len();
@@ -206,16 +206,18 @@ impl Stream {
         &mut self,
         number: usize,
         events: Vec<NewEvent>,
-        commit: CommitId,
+        commit: &Commit,
         index: usize,
         order: &mut Vec<(usize, usize)>,
     ) -> Appended {
-        // The clock of the machine may go backwards; the times of a stream do not.
-        let at = self.envelopes.last().map_or_else(now, |last| now().max(last.at));
+        let now = now();
+        let mut at = self.envelopes.last().map_or(DateTime::<Utc>::MIN_UTC, |last| last.at);
         let first = Version::new(self.envelopes.len() as u64).next();
         let mut positions = Vec::with_capacity(events.len());
         for (event, index) in events.into_iter().zip(index..) {
             let NewEvent { name, schema, payload, metadata } = event;
+            // The clock of the machine may go backwards; the times of a stream do not.
+            at = at.max(commit.event_at(index).and_then(DateTime::from_timestamp_micros).unwrap_or(now));
             order.push((number, self.envelopes.len()));
             let position = Position::new(order.len() as u128);
             positions.push(position);
@@ -224,7 +226,7 @@ impl Stream {
             }
             let version = Version::new(self.envelopes.len() as u64).next();
             Arc::make_mut(&mut self.last).push(version, name, schema, &payload);
-            self.envelopes.push(Envelope { id: commit.event(index), position, at, metadata });
+            self.envelopes.push(Envelope { id: commit.event_id(index), position, at, metadata });
         }
         Appended { first, positions, at, tail: None }
     }
@@ -325,7 +327,8 @@ impl Store for MemoryStore {
 
     fn capabilities(&self) -> Capabilities {
         // Nobody outside this process can write here.
-        Capabilities { wakes: true, ..Capabilities::new(Durability::Process) }
+        let supported: &[_] = &[Capability::Originals];
+        Capabilities { wakes: true, ..Capabilities::new(Durability::Process).supporting(supported) }
     }
 }
 

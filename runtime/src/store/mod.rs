@@ -4,6 +4,10 @@ mod capability;
 mod commit;
 mod error;
 mod facts;
+#[cfg(feature = "jetstream")]
+pub mod jetstream;
+#[cfg(feature = "jetstream")]
+mod key;
 mod later;
 mod memory;
 mod name;
@@ -19,9 +23,11 @@ mod stream;
 use std::{fmt, future::Future, pin::Pin};
 
 pub use capability::{Capabilities, Capability, Durability};
-pub use commit::{Append, Appended, Commit, CommitId, Committed, Expected, NewEvent};
+pub use commit::{Append, Appended, Commit, CommitId, Committed, Expected, NewEvent, Original};
 pub use error::{AppendError, StoreError, StoreErrorKind};
 pub use facts::{Fact, Facts};
+#[cfg(feature = "jetstream")]
+pub use jetstream::JetStreamStore;
 pub use later::{Checkpoint, ClaimChange, IdempotencyKey, Lease, RowChange, RowOp, RowValue, Snapshot};
 pub use memory::MemoryStore;
 pub use name::Name;
@@ -79,7 +85,8 @@ impl Filter {
 /// 5. A commit whose outcome is unknown may be given again with the same [`CommitId`] and takes effect once.
 /// 6. Claims, keys and rows take effect with the events of their commit or not at all.
 /// 7. Nothing needs a whole stream in memory: reads come in pages, and the next page is read when it is asked for.
-/// 8. The time of an event is the store's, in microseconds, never earlier than that of its stream's previous event.
+/// 8. The time of an event is the store's, or that of its [original](Commit::originals), in microseconds, never earlier
+///    than that of its stream's previous event.
 ///
 /// What a backend does not do is refused with [`StoreErrorKind::Unsupported`], never ignored.
 /// [`capabilities`](Store::capabilities) tells beforehand.

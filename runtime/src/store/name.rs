@@ -110,3 +110,28 @@ impl hash::Hash for Name {
         self.as_str().hash(state);
     }
 }
+
+/// How many names are remembered. When there are more, memory begins anew.
+#[cfg(feature = "jetstream")]
+const NAMES: usize = 64;
+
+/// Names that were read before, so that the next event of this name costs no allocation.
+#[cfg(feature = "jetstream")]
+#[derive(Debug, Default)]
+pub(super) struct Names(Vec<Name>);
+
+#[cfg(feature = "jetstream")]
+impl Names {
+    /// The name with this text.
+    pub(super) fn get(&mut self, text: &str) -> Name {
+        if let Some(name) = self.0.iter().find(|name| name.as_str() == text) {
+            return name.clone();
+        }
+        if self.0.len() >= NAMES {
+            self.0.clear();
+        }
+        let name = Name::from(text);
+        self.0.push(name.clone());
+        name
+    }
+}

@@ -28,7 +28,7 @@ impl fmt::Display for EventId {
 /// An event as a store recorded it: the payload still in its stored form, and the envelope.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedEvent {
-    /// The id of the event: see [`CommitId::event`](crate::store::CommitId::event).
+    /// The id of the event: see [`Commit::event_id`](crate::store::Commit::event_id).
     pub id: EventId,
     /// The stream that it belongs to.
     pub stream: StreamId,

@@ -24,8 +24,8 @@ use self::{
     writer::Writer,
 };
 use super::{
-    AppendError, BoxFuture, Capabilities, Commit, Committed, Durability, Facts, Filter, Page, Position,
-    Store, StoreError, StreamId, StreamPage,
+    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
+    Position, Store, StoreError, StreamId, StreamPage,
 };
 use crate::Version;
 
@@ -78,11 +78,12 @@ impl PostgresStore {
     /// Connects to the database, and makes the tables if they are not there.
     ///
     /// # Errors
-    /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of another version.
+    /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of another version; or
+    /// there is no store in it, and none is to be made.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
         let (client, connection) = connect(&options).await?;
         tokio::spawn(connection);
-        let durability = schema::prepare(&client, &options.schema).await?;
+        let durability = schema::prepare(&client, &options).await?;
         let options = Arc::new(options);
         Ok(Self {
             key: StoreKey::new(),
@@ -125,7 +126,7 @@ impl PostgresStore {
                     let Some((first, append, _)) = refused.next() else { continue };
                     let index: usize =
                         commit.appends.iter().take(first.append).map(|append| append.events.len()).sum();
-                    if first.found == Some(commit.id.event(index).0) {
+                    if first.found == Some(commit.event_id(index).0) {
                         return self.given_before(&commit, Some(first.append)).await;
                     }
                     return Err(AppendError::Conflict {
@@ -244,6 +245,7 @@ impl Store for PostgresStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { wakes: true, ..Capabilities::new(self.durability) }
+        let supported: &[_] = &[Capability::Originals];
+        Capabilities { wakes: true, ..Capabilities::new(self.durability).supporting(supported) }
     }
 }

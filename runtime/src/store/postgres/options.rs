@@ -29,6 +29,7 @@ pub struct PostgresOptions {
     pub(super) config: Config,
     pub(super) schema: String,
     pub(super) timeout: Duration,
+    pub(super) existing: bool,
 }
 
 impl PostgresOptions {
@@ -57,7 +58,7 @@ impl PostgresOptions {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Self::CONNECT_TIMEOUT);
         }
-        Ok(Self { config, schema: "factum".to_owned(), timeout: Self::TIMEOUT })
+        Ok(Self { config, schema: "factum".to_owned(), timeout: Self::TIMEOUT, existing: false })
     }
 
     /// Sets the schema that holds the tables. Stores in different schemas have nothing to do with each other.
@@ -81,6 +82,13 @@ impl PostgresOptions {
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Nothing is made: where there is no store in the schema yet, it is not opened.
+    #[must_use]
+    pub const fn existing(mut self) -> Self {
+        self.existing = true;
         self
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, Error};
 
-use super::error::failed;
+use super::{PostgresOptions, error::failed};
 use crate::store::{Durability, StoreError, StoreErrorKind};
 
 /// The oldest PostgreSQL on which the tests run.
@@ -25,8 +25,9 @@ const FOUND: &str = "SELECT to_regclass('factum') IS NOT NULL, \
 const NEW_SCHEMA: &str = "DO $$ BEGIN IF to_regnamespace(current_setting('factum.schema')) IS NULL THEN \
     EXECUTE format('CREATE SCHEMA %I', current_setting('factum.schema')); END IF; END $$";
 
-/// Makes the tables if they are not there. How durable the server is.
-pub(super) async fn prepare(client: &Client, schema: &str) -> Result<Durability, StoreError> {
+/// Makes the tables if they are not there and may be made. How durable the server is.
+pub(super) async fn prepare(client: &Client, options: &PostgresOptions) -> Result<Durability, StoreError> {
+    let schema = &options.schema;
     let looking = |error| failed("looking at the database", error);
     let server = client.query_one(SERVER, &[]).await.map_err(looking)?;
     let (version, encoding): (i32, String) =
@@ -44,6 +45,12 @@ pub(super) async fn prepare(client: &Client, schema: &str) -> Result<Durability,
         ));
     }
     if !exists(client, schema).await? {
+        if options.existing {
+            return Err(StoreError::new(
+                StoreErrorKind::Missing,
+                format!("there is no store in the schema `{schema}` of this database"),
+            ));
+        }
         create(client, schema).await?;
     }
     let fsync: bool = get(&server, 2).map_err(looking)?;

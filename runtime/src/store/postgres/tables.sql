@@ -48,23 +48,26 @@ FROM events;
 
 -- Records the commits of which no append is refused, each at the positions behind the last one at which its events
 -- stand in the arrays. An append is refused if the last version of its stream is not the one before `first`; then the
--- answer has its number, the version that the stream has, and the event at `first`.
+-- answer has its number, the version that the stream has, and the event at `first`. The time of an event is now but not
+-- before `event_times`, or just that if times are to be kept.
 CREATE FUNCTION append(
     streams uuid[], firsts bigint[], commits int[],
     unconditional_ids uuid[], unconditional_commits int[],
     event_commits int[], event_streams uuid[], event_versions bigint[], event_times bigint[], categories text[],
     stream_ids text[], ids uuid[], names text[], schemas bigint[], payloads text[], formats text[], contents bytea[],
-    actors text[], correlation_ids text[], causation_ids text[], all_notes text[],
+    actors text[], correlation_ids text[], causation_ids text[], all_notes text[], keep_times boolean,
     OUT base bigint, OUT now bigint,
     OUT refused int[], OUT actuals bigint[], OUT at_first uuid[], OUT known int[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
     out_commits int[];
+    earliest bigint;
 BEGIN
     -- One who appends at a time, in whichever process. It is a statement of its own, so that what follows sees
     -- everything that the one before has committed.
     PERFORM pg_advisory_xact_lock(1717794925, 'events'::regclass::oid::int);
     now := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+    earliest := CASE WHEN keep_times THEN NULL ELSE now END; -- `greatest` passes NULL over
     SELECT coalesce(max(e.position), 0) INTO base FROM events e;
 
     -- A subquery with a limit is always looked up in the index, also where nobody has analysed the table.
@@ -89,7 +92,7 @@ BEGIN
 
     INSERT INTO events (position, version, at, schema, stream, id, name, payload, format, bytes, category, stream_id,
                         actor, correlation_id, causation_id, notes)
-    SELECT base + u.number, u.version, greatest(now, u.at), u.schema, u.stream, u.id, u.name, u.payload, u.format, u.bytes,
+    SELECT base + u.number, u.version, greatest(earliest, u.at), u.schema, u.stream, u.id, u.name, u.payload, u.format, u.bytes,
            u.category, u.stream_id, u.actor, u.correlation_id, u.causation_id, u.notes
     FROM unnest(event_commits, event_streams, event_versions, event_times, categories, stream_ids, ids, names, schemas,
                 payloads, formats, contents, actors, correlation_ids, causation_ids, all_notes)

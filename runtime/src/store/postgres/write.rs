@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) const APPEND: &str = "SELECT base, now, refused, actuals, at_first, known FROM append($1, $2, $3, $4, $5, $6, \
-    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
 
 /// The ends of streams, in their order.
 pub(super) const ENDS: &str = "SELECT last.version, last.at FROM unnest($1::uuid[]) WITH ORDINALITY AS u (stream, number) \
@@ -49,8 +49,8 @@ pub(super) struct Placed {
     pub(super) after: Vec<Place>,
 }
 
-/// The last event of a stream; version and time are 0 where there is none.
-#[derive(Clone, Copy, Debug, Default)]
+/// The last event of a stream. Where there is none, its version is 0, and its time before every other.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     version: Version,
     at: i64,
@@ -74,7 +74,7 @@ impl Placed {
             let (version, at): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
             let found = Version::new(version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0));
             let version = append.expected.version().unwrap_or(found);
-            after.push(Place { version, at: at.unwrap_or(0) });
+            after.push(Place { version, at: at.unwrap_or(i64::MIN) });
         }
         Ok(Self { commit, after })
     }
@@ -88,6 +88,11 @@ impl Placed {
         self.commit.appends.iter().map(|append| append.events.len()).sum()
     }
 
+    /// Whether its events keep the times that they have elsewhere.
+    pub(super) fn keeps_times(&self) -> bool {
+        !self.commit.originals.is_empty()
+    }
+
     /// The answer, if the events were recorded from behind this position on.
     pub(super) fn recorded(
         &self,
@@ -96,13 +101,17 @@ impl Placed {
         store: StoreKey,
     ) -> Result<Committed, StoreError> {
         let mut appends = Vec::with_capacity(self.after.len());
+        let mut index = 0;
         for (append, place) in self.commit.appends.iter().zip(&self.after) {
             let mut positions = Vec::with_capacity(append.events.len());
             for _ in &append.events {
                 position += 1;
                 positions.push(Position::new(u128::try_from(position).unwrap_or(0)));
             }
-            let at = place.at.max(now);
+            let originals = self.commit.originals.iter().skip(index).take(append.events.len());
+            let at =
+                originals.map(|original| original.at.timestamp_micros()).max().unwrap_or(now).max(place.at);
+            index += append.events.len();
             let version = Version::new(place.version.get().saturating_add(append.events.len() as u64));
             appends.push(Appended {
                 first: place.version.next(),
@@ -118,7 +127,7 @@ impl Placed {
 impl Place {
     fn known(append: &Append, store: StoreKey) -> Option<Self> {
         if append.expected.version() == Some(Version::NONE) {
-            return Some(Self::default());
+            return Some(Self { version: Version::NONE, at: i64::MIN });
         }
         End::given(append, store).map(|end| Self { version: end.version, at: end.at })
     }
@@ -182,6 +191,7 @@ impl<'a> Columns<'a> {
         for (append, place) in placed.commit.appends.iter().zip(&placed.after) {
             let stream = stream_key(&append.stream);
             let mut version = place.version.next();
+            let mut at = place.at;
             self.streams.push(stream);
             self.firsts.push(from_version(version));
             self.commits.push(number);
@@ -189,10 +199,11 @@ impl<'a> Columns<'a> {
                 self.event_commits.push(number);
                 self.event_streams.push(stream);
                 self.versions.push(from_version(version));
-                self.times.push(place.at);
+                at = placed.commit.event_at(index).map_or(at, |original| original.max(at));
+                self.times.push(at);
                 self.categories.push(text::encode(append.stream.category()));
                 self.stream_ids.push(text::encode(append.stream.id()));
-                self.ids.push(placed.commit.id.event(index).0);
+                self.ids.push(placed.commit.event_id(index).0);
                 self.names.push(text::encode(&event.name));
                 self.schemas.push(event.schema.into());
                 let (payload, format, bytes) = match &event.payload {
@@ -218,13 +229,15 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Records what can be recorded of the batch, in which no stream is twice. An outcome for each commit.
+/// Records what can be recorded of the batch, in which no stream is twice, and either all commits keep their times or
+/// none. An outcome for each commit.
 pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Outcome>, Error> {
     let mut columns = Columns::default();
     for (placed, number) in batch.iter().zip(0..) {
         columns.add(number, placed);
     }
-    let parameters: [&(dyn ToSql + Sync); 21] = [
+    let keep_times = batch.first().is_some_and(Placed::keeps_times);
+    let parameters: [&(dyn ToSql + Sync); 22] = [
         &columns.streams,
         &columns.firsts,
         &columns.commits,
@@ -246,6 +259,7 @@ pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Ou
         &columns.correlation_ids,
         &columns.causation_ids,
         &columns.notes,
+        &keep_times,
     ];
     let row = session.client.query_one(&session.append, &parameters).await?;
     let (base, now): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
@@ -308,7 +322,7 @@ pub(super) async fn given_before(
         let mut appended: Option<Appended> = None;
         for _ in &append.events {
             let row = rows.next().ok_or_else(|| incomplete(commit))?;
-            if row.try_get::<_, Uuid>(ID)? != commit.id.event(index).0 {
+            if row.try_get::<_, Uuid>(ID)? != commit.event_id(index).0 {
                 return Err(incomplete(commit).into());
             }
             index += 1;
@@ -324,6 +338,7 @@ pub(super) async fn given_before(
                 }),
             };
             appended.positions.push(position);
+            appended.at = time(at)?;
             appended.tail = Some(Tail::new(end));
         }
         appends.extend(appended);

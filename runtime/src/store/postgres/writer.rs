@@ -71,6 +71,7 @@ async fn work_off(link: Arc<Link>, mut waiting: mpsc::Receiver<Request>) {
         let mut batch = Vec::new();
         let mut streams = HashSet::new();
         let mut events = 0;
+        let mut keep_times = None;
         for request in candidates.take(MOST_COMMITS) {
             let commit = &request.placed.commit;
             // Whether a second append to a stream is right depends on the first one. That one goes next time, and so
@@ -78,7 +79,10 @@ async fn work_off(link: Arc<Link>, mut waiting: mpsc::Receiver<Request>) {
             let ids = || commit.appends.iter().map(|append| append.stream.clone());
             let again = ids().any(|stream| streams.contains(&stream));
             streams.extend(ids());
-            if again || events >= MANY_EVENTS {
+            // Whether times are kept is said once for all of them.
+            let other =
+                *keep_times.get_or_insert(request.placed.keeps_times()) != request.placed.keeps_times();
+            if again || other || events >= MANY_EVENTS {
                 postponed.push(request);
             } else {
                 events += request.placed.events();

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs,
-    io::Read as _,
+    io::{ErrorKind, Read as _},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -92,7 +92,11 @@ impl File {
     /// is not ours. Gives the durability that is in force.
     pub(super) fn open_writer(&self) -> Result<(Session, Durability), StoreError> {
         self.peek()?;
-        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        let make = match self.options.existing {
+            true => OpenFlags::empty(),
+            false => OpenFlags::SQLITE_OPEN_CREATE,
+        };
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE | make)?;
         self.claim(&connection)?;
         let durability = self.configure(&connection)?;
         // From here on a busy database is the affair of whoever begins a transaction.
@@ -152,6 +156,12 @@ impl File {
             }
             // SQLite takes a file of one byte for an empty one.
             Ok(file) if file.len() == 1 => return Err(no_database()),
+            Err(error) if self.options.existing && error.kind() == ErrorKind::NotFound => {
+                return Err(StoreError::new(
+                    StoreErrorKind::Missing,
+                    format!("there is no file {}", self.name),
+                ));
+            }
             _ => {}
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
@@ -208,6 +218,12 @@ impl File {
             return Err(StoreError::new(
                 StoreErrorKind::Io,
                 format!("{} is write-protected: a store needs to write", self.name),
+            ));
+        }
+        if owner == Owner::Nobody && self.options.existing {
+            return Err(StoreError::new(
+                StoreErrorKind::Missing,
+                format!("{} is empty: it holds no store yet", self.name),
             ));
         }
         if owner == Owner::Nobody {

@@ -35,8 +35,8 @@ use self::{
     writer::Queue,
 };
 use super::{
-    AppendError, BoxFuture, Capabilities, Commit, Committed, Durability, Facts, Filter, Page, Position,
-    Store, StoreError, StoreErrorKind, StreamId, StreamPage,
+    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
+    Position, Store, StoreError, StoreErrorKind, StreamId, StreamPage,
 };
 use crate::Version;
 
@@ -90,11 +90,17 @@ impl SqliteStore {
     ///
     /// # Errors
     /// The file cannot be opened, is damaged, is no store of factum or was written by a newer version; or the options
-    /// cannot be fulfilled.
+    /// cannot be fulfilled; or there is none, and it is not to be made.
     pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
         let key = StoreKey::new();
         let patience = options.busy_timeout;
         let (readers, session, durability) = match options.path.clone() {
+            None if options.existing => {
+                return Err(StoreError::new(
+                    StoreErrorKind::Missing,
+                    "a database in memory is always a new one: name a file",
+                ));
+            }
             None => (None, Session::in_memory(key)?, Durability::Process),
             Some(path) => {
                 let file = File::new(&path, options, key)?;
@@ -303,6 +309,8 @@ impl Store for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { wakes: !self.core.is_shared(), ..Capabilities::new(self.core.durability) }
+        let supported: &[_] = &[Capability::Originals];
+        let wakes = !self.core.is_shared();
+        Capabilities { wakes, ..Capabilities::new(self.core.durability).supporting(supported) }
     }
 }

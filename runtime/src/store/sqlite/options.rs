@@ -31,6 +31,7 @@ pub struct SqliteOptions {
     pub(super) synchronous: Synchronous,
     pub(super) busy_timeout: Duration,
     pub(super) vfs: Option<String>,
+    pub(super) existing: bool,
 }
 
 /// When SQLite waits until what it wrote is on stable storage.
@@ -73,7 +74,13 @@ impl SqliteOptions {
     /// A database in memory. What it holds ends with the store; the other options mean nothing to it.
     #[must_use]
     pub const fn in_memory() -> Self {
-        Self { path: None, synchronous: Synchronous::Full, busy_timeout: Self::BUSY_TIMEOUT, vfs: None }
+        Self {
+            path: None,
+            synchronous: Synchronous::Full,
+            busy_timeout: Self::BUSY_TIMEOUT,
+            vfs: None,
+            existing: false,
+        }
     }
 
     /// Sets what an acknowledged commit survives.
@@ -94,6 +101,13 @@ impl SqliteOptions {
     #[must_use]
     pub fn vfs(mut self, name: impl Into<String>) -> Self {
         self.vfs = Some(name.into());
+        self
+    }
+
+    /// Nothing is made: where there is no store in the file yet, it is not opened.
+    #[must_use]
+    pub const fn existing(mut self) -> Self {
+        self.existing = true;
         self
     }
 

@@ -106,14 +106,15 @@ impl Recording<'_> {
                 (category, key, Version::NONE, i64::MIN)
             }
         };
-        // The clock of the machine may go backwards; the times of a stream do not.
-        let at = last_at.max(self.now);
+        let mut at = last_at;
         let mut version = last;
         let mut positions = Vec::with_capacity(append.events.len());
         let mut insert = self.session.connection.prepare_cached(NEW_EVENT)?;
         for (offset, event) in append.events.iter().enumerate() {
             version = version.next();
-            let id = self.commit.id.event(index + offset);
+            let id = self.commit.event_id(index + offset);
+            // The clock of the machine may go backwards; the times of a stream do not.
+            at = at.max(self.commit.event_at(index + offset).unwrap_or(self.now));
             let said = event.metadata.as_deref();
             let position = insert.insert(params![
                 key,
@@ -158,7 +159,7 @@ impl Recording<'_> {
         let expected = append.expected.version().unwrap_or_default();
         if let Some(end) = end
             && let Some((position, id)) = self.event_at(end.key, expected.next()).map_err(failed_recording)?
-            && id == *self.commit.id.event(index).0.as_bytes()
+            && id == *self.commit.event_id(index).0.as_bytes()
         {
             // The events of a commit have consecutive positions.
             let events_before = i64::try_from(index).unwrap_or(i64::MAX);
@@ -199,18 +200,16 @@ impl Recording<'_> {
             let mut events = Vec::with_capacity(append.events.len());
             for _ in &append.events {
                 let Some(row) = rows.next()? else { return Ok(None) };
-                if row.get::<_, [u8; 16]>(1)? != *self.commit.id.event(index).0.as_bytes() {
+                if row.get::<_, [u8; 16]>(1)? != *self.commit.event_id(index).0.as_bytes() {
                     return Ok(None);
                 }
                 events.push((to_position(row.get(0)?)?, to_version(row.get(2)?)?, to_time(row.get(3)?)?));
                 index += 1;
             }
-            appends.extend(events.first().map(|&(_, first, at)| Appended {
-                first,
-                positions: events.iter().map(|&(position, ..)| position).collect(),
-                at,
-                tail: None,
-            }));
+            if let (Some(&(_, first, _)), Some(&(.., at))) = (events.first(), events.last()) {
+                let positions = events.iter().map(|&(position, ..)| position).collect();
+                appends.push(Appended { first, positions, at, tail: None });
+            }
         }
         Ok(Some(appends))
     }

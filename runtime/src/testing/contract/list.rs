@@ -1,8 +1,8 @@
 //! The list of cases, once, and what is made of it: a table and a macro for tests.
 
 use super::{
-    Body, Case, all, append, conflict, facts, fidelity, filter, handles, large, names, position, race,
-    refusal, retry, several, stream, tail, time, wait,
+    Body, Case, all, append, conflict, facts, fidelity, filter, handles, large, names, original, position,
+    race, refusal, retry, several, stream, tail, time, wait,
 };
 
 /// Makes a module with a `#[test]` for each case of the contract: `contract_tests!(name, harness)`, or
@@ -154,6 +154,13 @@ macro_rules! __contract_cases {
                     category_and_id_are_kept_apart
                     event_ids_follow_from_the_commit
                 }
+                original {
+                    ids_and_times_are_kept
+                    their_times_never_go_back
+                    what_happens_now_goes_on
+                    each_commit_has_its_own_times
+                    they_take_effect_once
+                }
                 large {
                     a_stream_of_5_000_events
                     a_commit_of_10_000_events
@@ -164,12 +171,14 @@ macro_rules! __contract_cases {
                     an_append_without_events
                     two_appends_to_one_stream
                     more_events_than_a_commit_has_ids_for
+                    originals_for_some_events
                     claims_unless_supported
                     keys_unless_supported
                     rows_unless_supported
                     snapshots_unless_supported
                     checkpoints_unless_supported
                     leases_unless_supported
+                    originals_unless_supported
                 }
             }
             reopens {

@@ -48,6 +48,7 @@ mod handles;
 mod large;
 mod list;
 mod names;
+mod original;
 mod position;
 mod race;
 mod refusal;

@@ -2,11 +2,13 @@
 
 use std::{fmt::Debug, time::Duration};
 
+use chrono::DateTime;
+
 use super::support::{Subject, append, commit, read_all, refused, stream};
 use crate::Version;
 use crate::store::{
-    AppendError, Capability, Checkpoint, ClaimChange, Commit, Expected, IdempotencyKey, Lease, Name, Payload,
-    Position, RowChange, RowOp, RowValue, Snapshot, StoreError, StoreErrorKind,
+    AppendError, Capability, Checkpoint, ClaimChange, Commit, CommitId, Expected, IdempotencyKey, Lease,
+    Name, Original, Payload, Position, RowChange, RowOp, RowValue, Snapshot, StoreError, StoreErrorKind,
 };
 
 async fn makes_no_sense(store: &Subject, commit: Commit) {
@@ -32,6 +34,17 @@ pub(super) async fn two_appends_to_one_stream(store: Subject) {
 
 pub(super) async fn more_events_than_a_commit_has_ids_for(store: Subject) {
     makes_no_sense(&store, commit(&stream("a"), Expected::Any, Commit::MOST_EVENTS + 1)).await;
+}
+
+fn original() -> Original {
+    Original { id: CommitId::new().event(7), at: DateTime::UNIX_EPOCH }
+}
+
+pub(super) async fn originals_for_some_events(store: Subject) {
+    for count in [1, 2, 4] {
+        let some = commit(&stream("a"), Expected::Any, 3).with_originals(vec![original(); count]);
+        makes_no_sense(&store, some).await;
+    }
 }
 
 /// Whether the store said that it does not do this. Of what else it said this suite knows nothing.
@@ -75,6 +88,11 @@ pub(super) async fn rows_unless_supported(store: Subject) {
         change: RowChange::Upsert(vec![(Name::from("open"), RowValue::Bool(true))]),
     }];
     unless_supported(&store, commit, Capability::Rows).await;
+}
+
+pub(super) async fn originals_unless_supported(store: Subject) {
+    let commit = commit(&stream("a"), Expected::NoStream, 1).with_originals(vec![original()]);
+    unless_supported(&store, commit, Capability::Originals).await;
 }
 
 /// Both ways round: a store that says it does not do this says so when asked to, and one that says it does, does not.

@@ -60,7 +60,7 @@ pub async fn start(name: &str) -> Result<Option<Box<dyn Backend>>, Error> {
             Some(postgres) => Some(Box::new(postgres)),
             None => None,
         },
-        "jetstream" => match jetstream::Jetstream::start().await? {
+        "jetstream" => match jetstream::Jetstream::start() {
             Some(jetstream) => Some(Box::new(jetstream)),
             None => None,
         },

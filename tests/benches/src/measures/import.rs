@@ -37,7 +37,7 @@ pub(super) async fn import(backend: &dyn Backend, effort: Effort) -> Result<Row,
     }
     let hand = match backend.name() {
         "PostgreSQL" => "unnest of 1,000",
-        "JetStream" => "1,024 in flight",
+        "JetStream" => "batches of 1,000",
         _ => "transactions of 1,000",
     };
     let aim = (backend.name() != "JetStream").then_some(0.7);

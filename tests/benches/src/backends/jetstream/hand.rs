@@ -1,6 +1,12 @@
 //! By hand on async-nats: a message for each event, appends that expect the last message of their subject.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use async_nats::{
     Client, HeaderMap,
@@ -13,7 +19,7 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream::FuturesUnordered};
+use futures_util::StreamExt;
 
 use super::load::Inbox;
 use crate::{
@@ -21,9 +27,6 @@ use crate::{
     database::{Answer, Database, Program, Runner, Watch, Work},
     hand::{self, Command, Event, Incident, decide},
 };
-
-/// How many messages of a seed are on their way at once.
-const IN_FLIGHT: usize = 1024;
 
 /// How many events of a stream are asked for at once: the server gives no more than 1,024.
 const PAGE: u64 = 1_000;
@@ -58,6 +61,7 @@ impl ByHand {
             storage: stream::StorageType::File,
             num_replicas: 1,
             allow_direct: true,
+            allow_atomic_publish: true,
             deny_delete: true,
             deny_purge: true,
             ..stream::Config::default()
@@ -98,21 +102,28 @@ fn decode(body: &[u8]) -> Result<Event, Error> {
 }
 
 impl Database for Arc<ByHand> {
-    /// Not in one transaction, but many at a time.
+    /// One atomic batch, of at most 1,000 messages.
     fn append<'a>(&'a self, streams: Range<u64>, already: u64, events: &'a [Fact]) -> Answer<'a, ()> {
+        static BATCHES: AtomicU64 = AtomicU64::new(0);
         Box::pin(async move {
-            let mut on_their_way = FuturesUnordered::new();
+            let batch = BATCHES.fetch_add(1, Ordering::Relaxed).to_string();
+            let last = (streams.end - streams.start) * events.len() as u64;
+            let mut number = 0;
             for stream in streams {
                 for ((name, payload), version) in events.iter().zip(already + 1..) {
-                    let subject = self.subject(stream, version);
-                    let sent = self.context.publish(subject, encode(name, payload)).await?;
-                    on_their_way.push(sent.into_future());
-                    if on_their_way.len() == IN_FLIGHT {
-                        on_their_way.try_next().await?;
+                    number += 1;
+                    let mut headers = HeaderMap::new();
+                    headers.insert("Nats-Batch-Id", batch.as_str());
+                    headers.insert("Nats-Batch-Sequence", number.to_string());
+                    let (subject, body) = (self.subject(stream, version), encode(name, payload));
+                    if number < last {
+                        self.client.publish_with_headers(subject, headers, body).await?;
+                    } else {
+                        headers.insert("Nats-Batch-Commit", "1");
+                        self.context.publish_with_headers(subject, headers, body).await?.await?;
                     }
                 }
             }
-            while on_their_way.try_next().await?.is_some() {}
             Ok(())
         })
     }

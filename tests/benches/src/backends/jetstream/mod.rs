@@ -2,14 +2,13 @@
 
 mod hand;
 mod load;
-mod server;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::server::Server;
+use factum_tests::nats::Nats;
+
 use super::Backend;
 use crate::{
-    Error,
     database::{Answer, Database},
     ours::Ours,
 };
@@ -17,21 +16,19 @@ use crate::{
 /// A server of the benchmark's own, which syncs before it acknowledges.
 #[derive(Debug)]
 pub struct Jetstream {
-    server: Server,
-    names: AtomicU64,
+    server: Nats,
+    streams: AtomicU64,
 }
 
 impl Jetstream {
     /// Starts it; `None` where it is not installed.
-    ///
-    /// # Errors
-    /// It does not start.
-    pub async fn start() -> Result<Option<Self>, Error> {
-        Ok(Server::start()?.map(|server| Self { server, names: AtomicU64::new(0) }))
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        Nats::start(1, "").map(|server| Self { server, streams: AtomicU64::new(0) })
     }
 
-    fn name(&self, side: &str) -> String {
-        format!("{side}_{}", self.names.fetch_add(1, Ordering::Relaxed))
+    fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.server.port(0))
     }
 }
 
@@ -42,19 +39,22 @@ impl Backend for Jetstream {
 
     fn settings(&self) -> Answer<'_, String> {
         Box::pin(async move {
-            let ours = factum::open(&format!("{}/{}", self.server.url(), self.name("settings"))).await;
-            let ours = ours.map(|store| store.capabilities().durability);
-            Ok(format!("{}; ours is durable against {ours:?}", hand::settings(&self.server.url()).await?))
+            let ours = factum::open(&self.server.fresh()).await?.capabilities().durability;
+            let server = hand::settings(&self.url()).await?;
+            let told = self.server.monitor(0, "/jsz?config=true").unwrap_or_default();
+            let syncs: Vec<_> = told.lines().map(str::trim).filter(|line| line.contains("sync")).collect();
+            Ok(format!("{server}, {}; ours is durable against {ours:?}", syncs.join(" ")))
         })
     }
 
     fn ours(&self) -> Answer<'_, Box<dyn Database>> {
-        Box::pin(async move { Ours::open(&format!("{}/{}", self.server.url(), self.name("ours"))).await })
+        Box::pin(async move { Ours::open(&self.server.fresh()).await })
     }
 
     fn by_hand(&self) -> Answer<'_, Box<dyn Database>> {
         Box::pin(async move {
-            let by_hand = hand::ByHand::open(&self.server.url(), &self.name("hand")).await?;
+            let name = format!("by_hand_{}", self.streams.fetch_add(1, Ordering::Relaxed));
+            let by_hand = hand::ByHand::open(&self.url(), &name).await?;
             Ok(Box::new(by_hand) as Box<dyn Database>)
         })
     }

@@ -1,0 +1,188 @@
+//! The replicated log: events in NATS JetStream.
+
+mod listen;
+mod message;
+mod options;
+mod read;
+mod server;
+mod setup;
+mod subject;
+mod tail;
+mod write;
+
+use std::time::Duration;
+
+use async_nats::{Client, jetstream::stream::StorageType};
+use tokio::sync::Semaphore;
+
+pub use options::JetStreamOptions;
+
+use self::{listen::Listener, server::Server, setup::Forbidden, subject::Subjects};
+use super::{
+    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
+    Position, Store, StoreError, StreamId, StreamPage, key::StoreKey,
+};
+use crate::Version;
+
+/// How often those who wait look for events where nobody tells them …
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// … and where they are told, in case that a message is lost.
+const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+
+/// How many commits over several streams are on their way at the same time. The server has a bound, too.
+const MOST_BATCHES: usize = 16;
+
+/// A store in a stream of NATS JetStream, version 2.12 or later.
+///
+/// # Durability
+/// The stream and its settings are on the server; how often the server syncs its files it tells nobody, so
+/// [`capabilities`](Store::capabilities) says [`Durability::Unknown`]. By default it acknowledges what it has written and
+/// syncs every two minutes: on one server, say `sync_interval: always` in the `jetstream` part of its configuration. With
+/// three replicas, an acknowledged commit is with two servers at least.
+///
+/// # Processes
+/// Any number of processes may use the same stream. The server judges the expected version of each stream.
+///
+/// # Concurrency
+/// Everything goes over one connection, and nobody waits for the answers of others before asking. The store belongs to the
+/// runtime in which it is opened.
+///
+/// # Time limits
+/// An attempt is given up when the connection is lost or after 5 seconds, and made again until
+/// [`JetStreamOptions::timeout`] (30 seconds) is over. An append is given again under its id: what was stored already is
+/// recognised. Only if the time is over, its outcome is unknown.
+///
+/// # What is stored
+/// A commit of one stream is one message with all of its events, as long as they fit; of several, a batch that the server
+/// stores as a whole. The subject is `name.e.category.id.page.version`, where whatever is no letter or digit is written as
+/// `%` and two digits, and a page has 512 versions. A commit that expects nothing has a mark in `name.c.id` beside it, by which it is recognised. When events are
+/// stored, the server tells `name.t.category.id`.
+#[derive(Debug)]
+pub struct JetStreamStore {
+    key: StoreKey,
+    server: Server,
+    subjects: Subjects,
+    listener: Listener,
+    batches: Semaphore,
+    capabilities: Capabilities,
+}
+
+impl JetStreamStore {
+    /// Connects to the servers, and makes the stream if it is not there.
+    ///
+    /// # Errors
+    /// No server can be reached, it is too old or refuses the user; the stream is somebody else's or has other settings.
+    pub async fn open(options: JetStreamOptions) -> Result<Self, StoreError> {
+        let (client, forbidden) = setup::connect(&options).await?;
+        Self::prepare(client, options, forbidden).await
+    }
+
+    /// The stream of these options on a server to which the program is connected already, as whoever it is. How it is
+    /// connected does not matter then.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn with_client(client: Client, options: JetStreamOptions) -> Result<Self, StoreError> {
+        Self::prepare(client, options, Forbidden::default()).await
+    }
+
+    async fn prepare(
+        client: Client,
+        options: JetStreamOptions,
+        forbidden: Forbidden,
+    ) -> Result<Self, StoreError> {
+        let subjects = Subjects::new(&options.name);
+        let (context, config) = setup::prepare(&client, &options, &subjects, &forbidden).await?;
+        let durability = match config.storage {
+            StorageType::Memory => Durability::Process,
+            StorageType::File => Durability::Unknown,
+        };
+        let supported: &[_] = &[Capability::Originals];
+        let capabilities = Capabilities {
+            wakes: true,
+            replicas: config.num_replicas,
+            largest_payload: Some(client.max_payload().saturating_sub(write::OVERHEAD)),
+            ..Capabilities::new(durability).supporting(supported)
+        };
+        let alone = config.num_replicas == 1;
+        let server =
+            Server::new(client.clone(), forbidden, &context, options.name, alone, options.timeout).await?;
+        let listener = Listener::new(client, subjects.told());
+        Ok(Self {
+            key: StoreKey::new(),
+            server,
+            subjects,
+            listener,
+            batches: Semaphore::new(MOST_BATCHES),
+            capabilities,
+        })
+    }
+
+    /// The largest payload of a message that the server takes.
+    fn largest_message(&self) -> usize {
+        const HEADERS: usize = 1 << 10;
+        self.server.client.max_payload().saturating_sub(HEADERS)
+    }
+}
+
+impl Store for JetStreamStore {
+    fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, AppendError>> {
+        Box::pin(async move {
+            commit.validate()?;
+            self.capabilities.check(&commit)?;
+            let committed = self.record(&commit).await?;
+            self.listener.tell();
+            Ok(committed)
+        })
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<StreamPage, StoreError>> {
+        Box::pin(self.page(stream, from, limit.max(1)))
+    }
+
+    fn read_facts<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        from: Version,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Facts, StoreError>> {
+        Box::pin(self.facts(stream, from, limit.max(1)))
+    }
+
+    fn read_all<'a>(
+        &'a self,
+        filter: &'a Filter,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(self.all(filter, after, limit.max(1)))
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Position, StoreError>> {
+        Box::pin(self.last())
+    }
+
+    fn wait(&self, after: Position) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut heard = self.listener.subscribe();
+            // Listen before looking, so that what comes in between is not missed.
+            loop {
+                let pause = if self.listener.listen().await { LOOK_ANYWAY } else { LOOK_EVERY };
+                if self.last().await? > after {
+                    return Ok(());
+                }
+                let _ = tokio::time::timeout(pause, heard.changed()).await;
+            }
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities.clone()
+    }
+}
