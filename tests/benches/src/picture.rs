@@ -81,7 +81,7 @@ pub fn draw(rows: &[Row]) -> Option<String> {
         text(&mut svg, (0.0, -8.0), "start", "font-weight=\"bold\" font-size=\"13\"", backend);
         for (number, curve) in curves.iter().enumerate().rev() {
             self::line(&mut svg, &scale, curve);
-            key(&mut svg, HEIGHT + BELOW + number as f64 * LINE, curve);
+            key(&mut svg, HEIGHT + BELOW + number as f64 * LINE, curve, &clients(curves));
         }
         svg.push_str("</g>\n");
     }
@@ -124,6 +124,15 @@ fn add(curves: &mut Vec<Curve>, name: &str, clients: u64, rate: f64) {
     }
 }
 
+/// At which numbers of clients a panel has points.
+fn clients(curves: &[Curve]) -> Vec<u64> {
+    let mut clients: Vec<_> =
+        curves.iter().flat_map(|curve| &curve.points).map(|(clients, _)| *clients).collect();
+    clients.sort_unstable();
+    clients.dedup();
+    clients
+}
+
 fn axes(svg: &mut String, scale: &Scale, curves: &[Curve], is_first: bool) {
     let (low, high) = scale.rates;
     let mut power = low;
@@ -145,11 +154,7 @@ fn axes(svg: &mut String, scale: &Scale, curves: &[Curve], is_first: bool) {
         }
         power += 1.0;
     }
-    let mut clients: Vec<_> =
-        curves.iter().flat_map(|curve| &curve.points).map(|(clients, _)| *clients).collect();
-    clients.sort_unstable();
-    clients.dedup();
-    for clients in clients {
+    for clients in clients(curves) {
         let x = scale.x(clients);
         let _ =
             writeln!(svg, "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"0\" y2=\"{HEIGHT}\" stroke=\"#e7e5e4\"/>");
@@ -187,8 +192,8 @@ fn dot(svg: &mut String, x: f64, y: f64, curve: &Curve) {
     );
 }
 
-/// The name of a curve with its rates, below the panel.
-fn key(svg: &mut String, y: f64, curve: &Curve) {
+/// The name of a curve with its rates at each number of clients, below the panel.
+fn key(svg: &mut String, y: f64, curve: &Curve, clients: &[u64]) {
     let _ = writeln!(
         svg,
         "<line x1=\"0\" x2=\"26\" y1=\"{0:.1}\" y2=\"{0:.1}\" stroke=\"{1}\" {2}/>",
@@ -198,7 +203,11 @@ fn key(svg: &mut String, y: f64, curve: &Curve) {
     );
     dot(svg, 13.0, y - 4.0, curve);
     text(svg, (33.0, y), "start", "", &curve.name);
-    let rates: Vec<_> = curve.points.iter().map(|(_, rate)| short(*rate)).collect();
+    let rate = |wanted| curve.points.iter().find(|(clients, _)| clients == wanted);
+    let rates: Vec<_> = clients
+        .iter()
+        .map(|wanted| rate(wanted).map_or_else(|| "–".to_owned(), |(_, rate)| short(*rate)))
+        .collect();
     text(svg, (WIDTH, y), "end", &format!("fill=\"{}\"", curve.color), &rates.join(" · "));
 }
 

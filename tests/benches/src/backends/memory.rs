@@ -107,7 +107,7 @@ impl Database for Arc<Map> {
 
     fn programs(&self, work: Work, _: u64) -> Answer<'_, Vec<Runner>> {
         let runners = match work {
-            Work::Command => vec![Runner::new("a map behind a lock", self)],
+            Work::Command => vec![Runner::new("map and lock", self)],
             Work::Append => Vec::new(),
         };
         Box::pin(async { Ok(runners) })

@@ -36,7 +36,8 @@ pub(super) async fn load(backend: &dyn Backend, effort: Effort, events: usize) -
     })
     .await?;
     let aim = (backend.name() == "JetStream" && events == 10).then_some(1.0 / 1.5);
-    Ok(Row::new(backend.name(), name, "events", "select").of(&turns, 1).aim(aim))
+    let hand = if backend.name() == "JetStream" { "direct get, batched" } else { "select" };
+    Ok(Row::new(backend.name(), name, "events", hand).of(&turns, 1).aim(aim))
 }
 
 fn per_event(sample: Sample, events: usize) -> Sample {

@@ -42,8 +42,9 @@ impl Backend for Jetstream {
             let ours = factum::open(&self.server.fresh()).await?.capabilities().durability;
             let server = hand::settings(&self.url()).await?;
             let told = self.server.monitor(0, "/jsz?config=true").unwrap_or_default();
-            let syncs: Vec<_> = told.lines().map(str::trim).filter(|line| line.contains("sync")).collect();
-            Ok(format!("{server}, {}; ours is durable against {ours:?}", syncs.join(" ")))
+            // A server that syncs at intervals says at which, and nothing more.
+            let sync = if told.contains("\"sync_always\": true") { "always" } else { "at intervals" };
+            Ok(format!("{server}, sync={sync}; ours is durable against {ours:?}"))
         })
     }
 
