@@ -35,6 +35,7 @@ pub struct Postgres {
     programs: PathBuf,
     directory: PathBuf,
     port: u16,
+    settings: &'static str,
     /// Lives as long as the server.
     _guard: Guard,
 }
@@ -50,9 +51,32 @@ impl Postgres {
         SHARED.get_or_init(Self::start).as_ref()
     }
 
+    /// A server that encrypts connections, to which there are several ways in. Its certificate is that of `localhost`, and
+    /// not of `127.0.0.1`. See [`file`](Self::file) for who signed it. `None` and panics are as for
+    /// [`shared`](Self::shared).
+    ///
+    /// | user | way in |
+    /// |---|---|
+    /// | `factum` | encrypted |
+    /// | `scram` | encrypted, by the password `right` |
+    /// | `certified` | encrypted, by a certificate |
+    /// | `plain` | not encrypted |
+    /// | `word` | not encrypted, by the password `right` |
+    #[must_use]
+    pub fn encrypting() -> Option<&'static Self> {
+        static ENCRYPTING: OnceLock<Option<Postgres>> = OnceLock::new();
+        ENCRYPTING
+            .get_or_init(|| Self::start_with("-c ssl=on -c ssl_ca_file=root.crt", Self::encrypt))
+            .as_ref()
+    }
+
     /// A server for one test, which stops when it is dropped. `None` and panics are as for [`shared`](Self::shared).
     #[must_use]
     pub fn start() -> Option<Self> {
+        Self::start_with("", |_| {})
+    }
+
+    fn start_with(settings: &'static str, prepare: impl FnOnce(&Self)) -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(env::var("FACTUM_SERVERS").as_deref() != Ok("required"), "{MISSING}");
             // Past the test harness, which keeps to itself what a test prints that passes.
@@ -67,7 +91,8 @@ impl Postgres {
         let guard = Guard::new(STOP, &[&programs, &directory]);
         let initdb = [programs.join("initdb").display().to_string(), "-D".to_owned(), data(&directory)];
         run(unprivileged(&initdb).args(["-A", "trust", "-U", "factum", "-E", "UTF8", "--locale=C"]));
-        let server = Self { programs, directory, port: free_port(), _guard: guard };
+        let server = Self { programs, directory, port: free_port(), settings, _guard: guard };
+        prepare(&server);
         server.run();
         Some(server)
     }
@@ -97,8 +122,10 @@ impl Postgres {
     /// It does not start.
     pub fn run(&self) {
         let socket = self.directory.display();
-        let settings =
-            format!("-p {} -c listen_addresses=127.0.0.1 -c max_connections=300 -k {socket}", self.port);
+        let settings = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c max_connections=300 -k {socket} {}",
+            self.port, self.settings
+        );
         let log = self.directory.join("log");
         let started = self.control(&["start", "-w", "-o", &settings, "-l", &log.display().to_string()]);
         assert!(started, "PostgreSQL does not start: {}", fs::read_to_string(log).unwrap_or_default());
@@ -110,6 +137,44 @@ impl Postgres {
     /// It does not stop.
     pub fn crash(&self) {
         assert!(self.control(&["stop", "-m", "immediate"]), "PostgreSQL does not stop");
+    }
+
+    /// The path of a file in the server's own directory: `root.crt`, which has signed its certificate, or `other.crt`, which
+    /// has not; `server.crt`, `client.crt` and `client.key`, which is for the user `certified`.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join("data").join(name)
+    }
+
+    /// Certificates, users and ways in.
+    fn encrypt(&self) {
+        const MAKE: &str = r#"cd "$1" && umask 077
+            key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out "$1.key"; }
+            for root in root other; do
+                key $root
+                openssl req -x509 -new -key $root.key -subj "/CN=$root" -days 2 -out $root.crt
+            done
+            echo "subjectAltName=DNS:localhost" >server.ext
+            for name in server client; do
+                key $name
+                openssl req -new -key $name.key -subj "/CN=certified" |
+                    openssl x509 -req -CA root.crt -CAkey root.key -CAcreateserial -days 2 -extfile server.ext -out $name.crt
+            done"#;
+        let data = data(&self.directory);
+        run(&mut unprivileged(&["sh", "-ec", MAKE, "make", &data].map(str::to_owned)));
+        fs::write(self.file("pg_hba.conf"), "local all factum trust\n").expect("the directory is ours");
+        self.run();
+        let users = "CREATE ROLE plain SUPERUSER LOGIN; CREATE ROLE certified SUPERUSER LOGIN; \
+                     CREATE ROLE scram SUPERUSER LOGIN PASSWORD 'right'; CREATE ROLE word SUPERUSER LOGIN PASSWORD 'right'";
+        let program = self.programs.join("psql").display().to_string();
+        let (socket, port) = (self.directory.display().to_string(), self.port.to_string());
+        let arguments = ["-X", "-h", &socket, "-p", &port, "-U", "factum", "-c", users, "postgres"];
+        run(unprivileged(&[program]).args(arguments));
+        self.crash();
+        let ways = "hostssl all factum 127.0.0.1/32 trust\nhostssl all scram 127.0.0.1/32 scram-sha-256\n\
+                    hostssl all certified 127.0.0.1/32 cert\nhostnossl all plain 127.0.0.1/32 trust\n\
+                    hostnossl all word 127.0.0.1/32 scram-sha-256\nlocal all factum trust\n";
+        fs::write(self.file("pg_hba.conf"), ways).expect("the directory is ours");
     }
 
     fn control(&self, arguments: &[&str]) -> bool {

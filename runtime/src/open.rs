@@ -64,7 +64,11 @@ async fn open_or_make(url: &str, make: bool) -> Result<Arc<dyn Store>, StoreErro
             "this program was built without PostgreSQL: enable factum's feature `postgres`",
         )),
         #[cfg(feature = "jetstream")]
-        "nats" => Ok(Arc::new(crate::store::JetStreamStore::open(url.parse()?).await?)),
+        "nats" => {
+            let options: crate::store::jetstream::JetStreamOptions = url.parse()?;
+            let options = if make { options } else { options.existing() };
+            Ok(Arc::new(crate::store::JetStreamStore::open(options).await?))
+        }
         #[cfg(not(feature = "jetstream"))]
         "nats" => Err(StoreError::invalid(
             "this program was built without NATS: enable factum's feature `jetstream`",

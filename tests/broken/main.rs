@@ -184,6 +184,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
             "stream::what_is_appended_meanwhile_comes_at_the_end",
             "append::what_was_acknowledged_can_be_read",
             "handles::each_sees_what_the_others_wrote",
+            "handles::what_was_acknowledged_is_seen_at_once",
         ],
     ),
     (
@@ -226,7 +227,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
         HeadIsAhead,
         &["position::the_head_of_an_empty_store_is_the_start", "position::the_head_is_the_last_event"],
     ),
-    (HeadLags, &["position::the_head_is_the_last_event"]),
+    (HeadLags, &["position::the_head_is_the_last_event", "race::what_was_acknowledged_is_seen_at_once"]),
     (HeadGoesBack, &["position::the_head_never_goes_back"]),
     (ConflictsMoveTheHead, &["position::a_conflict_moves_no_head"]),
     (NeverWakes, &["wait::wakes_when_something_comes", "wait::can_be_given_up"]),

@@ -8,20 +8,14 @@ use std::{
     time::Duration,
 };
 
-use factum::{copy::CopyError, store::MemoryStore, testing::contract::Harness};
-use factum_tests::stores::Memory;
-#[cfg(feature = "sqlite")]
-use factum_tests::stores::SqliteFile;
+use factum::{copy::CopyError, store::MemoryStore};
 
-use crate::{Subject, all, are_the_same, history::History, is_a_beginning};
+use crate::{Subject, all, are_the_same, history::History, houses::houses, is_a_beginning};
 
 /// The source goes on being used. The last run, after the writers were stopped, catches up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writers_of_the_source_go_on() {
-    let mut houses: Vec<Box<dyn Harness>> = vec![Box::new(Memory::default())];
-    #[cfg(feature = "sqlite")]
-    houses.push(Box::new(SqliteFile::new("?synchronous=off")));
-    for house in houses {
+    for (_, house) in houses() {
         let from: Subject = house.open().await.unwrap();
         let mut history = History::of(9, 30);
         history.write(&from, 2_000).await;

@@ -11,7 +11,7 @@ use fastrand::Rng;
 
 use crate::{
     Subject, are_the_same,
-    history::History,
+    history::{History, stream},
     is_a_beginning,
     strange::{How, Strange},
 };
@@ -52,4 +52,18 @@ async fn appends_may_overtake_one_another() {
     }
     println!("{asked} appends for {recorded} commits");
     assert!(asked > recorded + recorded / 10, "they did not overtake one another");
+}
+
+/// Also where a commit is full and no stream of it comes back: nothing else would keep the next one behind it.
+#[tokio::test]
+async fn full_commits_do_not_overtake_one_another() {
+    for seed in 0..5 {
+        let (from, to): (Subject, Subject) = (Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
+        for commits in 0..7_000 {
+            History::new(seed, vec![stream(&format!("{commits}"))]).write(&from, 1).await;
+        }
+        let target: Subject = Strange::new(&to, How::Overtakes(Mutex::new(Rng::with_seed(seed))));
+        factum::copy(&from, &target).await.unwrap();
+        are_the_same(&to, &from).await;
+    }
 }

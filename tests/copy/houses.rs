@@ -7,6 +7,8 @@ use factum::{
     store::{Append, Commit, Expected, Name, NewEvent, Payload},
     testing::contract::Harness,
 };
+#[cfg(all(feature = "jetstream", unix))]
+use factum_tests::nats::Stream;
 #[cfg(all(feature = "postgres", unix))]
 use factum_tests::postgres::Schema;
 #[cfg(feature = "sqlite")]
@@ -23,12 +25,14 @@ use crate::{
 };
 
 /// One of each kind, as far as it can be tried here.
-fn houses() -> Vec<(&'static str, Box<dyn Harness>)> {
+pub(crate) fn houses() -> Vec<(&'static str, Box<dyn Harness>)> {
     let mut houses: Vec<(_, Box<dyn Harness>)> = vec![("memory", Box::new(Memory::default()))];
     #[cfg(feature = "sqlite")]
     houses.push(("sqlite", Box::new(SqliteFile::new("?synchronous=off"))));
     #[cfg(all(feature = "postgres", unix))]
     houses.push(("postgres", Box::new(Schema::new())));
+    #[cfg(all(feature = "jetstream", unix))]
+    houses.push(("jetstream", Box::new(Stream::new())));
     houses.retain(|(_, house)| house.missing().is_none());
     houses
 }

@@ -100,6 +100,14 @@ fn postgres() {
     }
 }
 
+#[cfg(all(feature = "jetstream", unix))]
+#[test]
+fn jetstream() {
+    if factum_tests::nats::Nats::shared().is_some() {
+        agrees(2, 30, factum_tests::nats::Stream::new);
+    }
+}
+
 /// The mistakes that show without concurrency, waiting, clocks and awkward values.
 const FINDABLE: &[Bug] = &[
     IgnoresExpectations,

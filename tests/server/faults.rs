@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use factum::store::{AppendError, Expected};
+use factum::store::{AppendError, Expected, Position, StoreErrorKind};
 use factum_tests::{postgres::Postgres, proxy::Proxy};
+use tokio::time::timeout;
 
-use super::{commit, events_of, load::under_load, somebody};
+use super::{all, commit, events_of, load::under_load, somebody};
 
 #[tokio::test]
 async fn an_answer_that_is_lost_after_the_commit_takes_effect_once() {
@@ -78,4 +79,34 @@ async fn a_server_that_crashes_loses_nothing_it_acknowledged() {
     .await;
     println!("3 crashes: {met:?}");
     assert!(met.acknowledged >= 200 && met.failed + met.unknown >= 3, "{met:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_gone_is_said_to_be_and_is_found_again() {
+    let Some(server) = Postgres::start() else { return };
+    let store = factum::open(&server.url("gone")).await.unwrap();
+    store.append(commit("a", Expected::NoStream, 1)).await.unwrap();
+    assert_eq!(events_of(&store, "a").await.len(), 1);
+    tokio::task::block_in_place(|| server.crash());
+    let soon = Duration::from_secs(2);
+    for _ in 0..3 {
+        // The first one was on its way as far as the store can know, so its outcome is open.
+        let failed =
+            timeout(soon, store.append(commit("b", Expected::NoStream, 1))).await.unwrap().unwrap_err();
+        let (AppendError::Failed(error) | AppendError::Unknown { cause: error, .. }) = failed else {
+            panic!("{failed:?}")
+        };
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        let failed = timeout(soon, store.head()).await.unwrap().unwrap_err();
+        assert_eq!(failed.kind(), StoreErrorKind::Unavailable, "{failed}");
+        let failed = timeout(soon, store.wait(Position::START)).await.unwrap().unwrap_err();
+        assert_eq!(failed.kind(), StoreErrorKind::Unavailable, "{failed}");
+    }
+    tokio::task::block_in_place(|| server.run());
+    let found = async {
+        store.append(commit("c", Expected::NoStream, 1)).await.unwrap();
+        assert_eq!(all(&store, Position::START).await.len(), 2);
+        store.wait(Position::START).await.unwrap();
+    };
+    timeout(soon, found).await.unwrap();
 }

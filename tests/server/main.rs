@@ -5,8 +5,12 @@
 
 mod faults;
 mod load;
+mod migration;
 mod order;
+mod pool;
 mod refused;
+mod tail;
+mod tls;
 
 use std::sync::Arc;
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use factum::store::{Expected, StoreErrorKind};
+use factum::store::{AppendError, Expected, Payload, Position, StoreErrorKind};
 use factum_tests::postgres::Postgres;
 use tokio::time::timeout;
 
-use super::{commit, somebody};
+use super::{all, commit, events_of, somebody};
 
 /// Why the store does not open.
-async fn refusal(url: &str) -> (StoreErrorKind, String) {
+pub(crate) async fn refusal(url: &str) -> (StoreErrorKind, String) {
     let opened = timeout(Duration::from_secs(15), factum::open(url)).await.unwrap();
     let error = opened.unwrap_err();
     (error.kind(), error.to_string())
@@ -104,7 +104,7 @@ async fn a_lock_that_is_never_released_fails_the_append_and_records_nothing() {
         .await
         .unwrap();
     let held = store.append(commit("a", Expected::NoStream, 1)).await.unwrap_err();
-    let factum::store::AppendError::Failed(error) = held else { panic!("{held:?}") };
+    let AppendError::Failed(error) = held else { panic!("{held:?}") };
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
     other.batch_execute("ROLLBACK").await.unwrap();
     store.append(commit("a", Expected::NoStream, 1)).await.unwrap();
@@ -120,4 +120,58 @@ async fn a_store_that_is_not_there_and_is_not_to_be_made() {
     }
     factum::open(&url).await.unwrap();
     factum::open_existing(&url).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_may_only_read() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.fresh();
+    let store = factum::open(&url).await.unwrap();
+    store.append(commit("a", Expected::NoStream, 2)).await.unwrap();
+    let schema = url.split_once("?schema=").unwrap().1;
+    somebody(&url)
+        .await
+        .batch_execute(&format!(
+            "CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA {schema} TO reader; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO reader"
+        ))
+        .await
+        .unwrap();
+    let reader = factum::open(&url.replace("factum@", "reader@")).await.unwrap();
+    assert_eq!(all(&reader, Position::START).await.len(), 2);
+    for expected in [Expected::NoStream, Expected::Any] {
+        let refused = reader.append(commit("b", expected, 1)).await.unwrap_err();
+        let AppendError::Failed(error) = refused else { panic!("{refused:?}") };
+        assert_eq!(error.kind(), StoreErrorKind::Denied, "{error}");
+        assert!(error.to_string().contains("owner"), "{error}");
+    }
+    assert_eq!(all(&store, Position::START).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_payload_over_the_limit() {
+    let Some(server) = Postgres::shared() else { return };
+    let store = factum::open(&server.fresh()).await.unwrap();
+    let mut large = commit("a", Expected::NoStream, 1);
+    large.appends[0].events[0].payload = Payload::json(format!("\"{}\"", "a".repeat(256 << 20)));
+    let refused = timeout(Duration::from_secs(5), store.append(large)).await.unwrap().unwrap_err();
+    let AppendError::Failed(error) = refused else { panic!("{refused:?}") };
+    assert_eq!(error.kind(), StoreErrorKind::Invalid, "{error}");
+    assert!(error.to_string().contains("268435456"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_payloads_at_once() {
+    let Some(server) = Postgres::shared() else { return };
+    let store = factum::open(&server.fresh()).await.unwrap();
+    let text = Payload::json(format!("\"{}\"", "a".repeat(24 << 20)));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let mut large = commit(&format!("{number}"), Expected::NoStream, 1);
+        large.appends[0].events[0].payload = text.clone();
+        let store = store.clone();
+        tasks.spawn(async move { store.append(large).await.unwrap() });
+    }
+    assert_eq!(tasks.join_all().await.len(), 8);
+    assert_eq!(events_of(&store, "7").await[0].payload, text);
 }

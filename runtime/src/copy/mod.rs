@@ -17,7 +17,7 @@ pub use progress::{Copied, Progress, Step};
 
 use self::{patience::patiently, scan::Scan, write::Writer};
 use crate::{
-    Version,
+    Position, Version,
     store::{BoxFuture, Capability, RecordedEvent, Store, StoreError},
 };
 
@@ -94,11 +94,27 @@ impl<'a> Copy<'a> {
             return Err(CopyError::SameStore);
         }
         let head = patiently(|| from.head()).await.map_err(CopyError::Source)?;
-        let mut progress =
-            Progress { step: Step::Finding, events: 0, position: crate::Position::START, head };
+        let mut progress = Progress { step: Step::Finding, events: 0, position: Position::START, head };
         let mut copied = Copied::default();
         let mut source = Scan::new(from, self.page);
-        let mut target = Scan::new(to, self.page);
+        self.find(&mut source, &mut copied, &mut progress).await?;
+        progress.step = Step::Copying;
+        self.fill(&mut source, &mut copied, &mut progress).await?;
+        if copied.added > 0 {
+            progress.step = Step::Comparing;
+            self.compare(&mut copied, &mut progress).await?;
+        }
+        Ok(copied)
+    }
+
+    /// Walks through what the target holds, and as far through the source.
+    async fn find(
+        &mut self,
+        source: &mut Scan<'_>,
+        copied: &mut Copied,
+        progress: &mut Progress,
+    ) -> Result<(), CopyError> {
+        let mut target = Scan::new(&**self.to, self.page);
         while let Some(there) = target.next().await.map_err(CopyError::Target)? {
             let ours = match source.next().await.map_err(CopyError::Source)? {
                 // Another copy may have brought it meanwhile.
@@ -106,15 +122,25 @@ impl<'a> Copy<'a> {
                 ours => ours,
             };
             copied.count(&same(copied.events, ours, there)?);
-            self.tell_now_and_then(&mut progress, &copied);
+            self.tell_now_and_then(progress, copied);
         }
-        self.tell(&mut progress, &copied);
+        copied.target = target.position();
+        self.tell(progress, copied);
+        Ok(())
+    }
 
+    /// Writes the rest of the source.
+    async fn fill(
+        &mut self,
+        source: &mut Scan<'_>,
+        copied: &mut Copied,
+        progress: &mut Progress,
+    ) -> Result<(), CopyError> {
         let found = copied.events;
-        progress.step = Step::Copying;
-        let mut writer = Writer::new(to);
+        let keeps_originals = self.to.capabilities().supports(Capability::Originals);
+        let mut writer = Writer::new(&**self.to);
         while let Some(event) = source.next().await.map_err(CopyError::Source)? {
-            if !to.capabilities().supports(Capability::Originals) {
+            if !keeps_originals {
                 return Err(CopyError::Target(StoreError::unsupported(Capability::Originals)));
             }
             copied.count(&event);
@@ -126,14 +152,14 @@ impl<'a> Copy<'a> {
         }
         writer.finish().await?;
         copied.added = copied.events - found;
-        self.tell(&mut progress, &copied);
-        if copied.added == 0 {
-            copied.target = target.position();
-            return Ok(copied);
-        }
+        self.tell(progress, copied);
+        Ok(())
+    }
 
-        progress.step = Step::Comparing;
-        let (mut source, mut target) = (Scan::new(from, self.page), Scan::new(to, self.page));
+    /// Walks through both, as far as was copied; there the target must end.
+    async fn compare(&mut self, copied: &mut Copied, progress: &mut Progress) -> Result<(), CopyError> {
+        let mut source = Scan::new(&**self.from, self.page);
+        let mut target = Scan::new(&**self.to, self.page);
         let mut compared = Copied::default();
         while compared.events < copied.events {
             let there = target.next().await.map_err(CopyError::Target)?;
@@ -145,14 +171,14 @@ impl<'a> Copy<'a> {
                 }
                 (None, None) => return Err(CopyError::Source(shrunk(compared.events, copied.events))),
             }
-            self.tell_now_and_then(&mut progress, &compared);
+            self.tell_now_and_then(progress, &compared);
         }
+        copied.target = target.position();
         if let Some(more) = target.next().await.map_err(CopyError::Target)? {
             return Err(CopyError::TargetHasMore { number: compared.events + 1, event: Box::new(more) });
         }
-        self.tell(&mut progress, &compared);
-        copied.target = target.position();
-        Ok(copied)
+        self.tell(progress, &compared);
+        Ok(())
     }
 
     fn tell_now_and_then(&mut self, progress: &mut Progress, done: &Copied) {

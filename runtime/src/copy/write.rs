@@ -22,7 +22,7 @@ type Answer = Result<Committed, AppendError>;
 
 /// How many portions are on their way at once, at most, where they are small because streams take turns. A store that
 /// groups its appends records them together.
-const WINDOW: usize = 256;
+const WINDOW: usize = 64;
 
 /// Nothing more is sent while this much is on its way, in bytes; about. Then what a commit costs by itself is little
 /// beside it.

@@ -1,4 +1,6 @@
 //! Where events are kept: the contract that every backend fulfils.
+#![doc = ""]
+#![doc = include_str!("../../docs/guarantees.md")]
 
 mod capability;
 mod commit;

@@ -4,11 +4,13 @@
 //! it that call [`examine`](crate::run::examine) once for each [`Mode`](crate::run::Mode). It says in `met` what it did to
 //! the store and how often at least a run must see that, and in `promises` what the store does not promise.
 
+#[cfg(all(feature = "jetstream", unix))]
+mod jetstream;
 mod late;
 mod memory;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "jetstream"))]
 mod process;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -44,6 +44,7 @@ pub struct JetStreamOptions {
     pub(super) tls_ca: Option<PathBuf>,
     pub(super) tls_cert: Option<PathBuf>,
     pub(super) tls_key: Option<PathBuf>,
+    pub(super) existing: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -74,6 +75,7 @@ impl JetStreamOptions {
             replicas: None,
             in_memory: None,
             timeout: Self::TIMEOUT,
+            existing: false,
             tls: false,
             tls_ca: None,
             tls_cert: None,
@@ -115,6 +117,13 @@ impl JetStreamOptions {
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Nothing is made: where there is no such stream yet, it is not opened.
+    #[must_use]
+    pub const fn existing(mut self) -> Self {
+        self.existing = true;
         self
     }
 

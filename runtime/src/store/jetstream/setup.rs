@@ -145,6 +145,10 @@ pub(super) async fn prepare(
     let found = forbidden.unless(async {
         match find(&context, &options.name).await? {
             Some(found) => Ok(found),
+            None if options.existing => Err(StoreError::new(
+                StoreErrorKind::Missing,
+                format!("there is no stream `{}` on this server", options.name),
+            )),
             None => make(&context, options, subjects).await,
         }
     });

@@ -8,19 +8,27 @@ use std::{
 
 use futures_util::try_join;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Connection, Error, NoTls, Socket, Statement, tls::NoTlsStream};
+use tokio_postgres::{
+    Client, Config, Connection, Error, Socket, Statement,
+    config::{self, Host},
+};
 
 use super::{
-    PostgresOptions,
-    error::{failed, is_lost, not_connected},
-    read, write,
+    PostgresOptions, SslMode,
+    error::{failed, is_about_tls, is_lost, not_connected},
+    lent::{self, Held},
+    options::Source,
+    read,
+    tls::Encrypted,
+    write,
 };
 use crate::store::{StoreError, StoreErrorKind};
 
 /// A connection with its statements.
 pub(super) struct Session {
-    pub(super) client: Client,
+    pub(super) client: Held,
     pub(super) append: Statement,
+    pub(super) append_one: Statement,
     pub(super) ends: Statement,
     pub(super) given: Statement,
     pub(super) given_unconditionally: Statement,
@@ -32,9 +40,10 @@ pub(super) struct Session {
 }
 
 impl Session {
-    async fn begin(client: Client) -> Result<Self, Error> {
-        let (append, ends, given, given_unconditionally) = try_join!(
+    async fn begin(client: Held) -> Result<Self, Error> {
+        let (append, append_one, ends, given, given_unconditionally) = try_join!(
             client.prepare(write::APPEND),
+            client.prepare(write::APPEND_ONE),
             client.prepare(write::ENDS),
             client.prepare(write::GIVEN),
             client.prepare(write::GIVEN_UNCONDITIONALLY),
@@ -46,35 +55,97 @@ impl Session {
             client.prepare(read::CATEGORIES),
             client.prepare(read::HEAD),
         )?;
-        Ok(Self { client, append, ends, given, given_unconditionally, stream, facts, all, categories, head })
+        Ok(Self {
+            client,
+            append,
+            append_one,
+            ends,
+            given,
+            given_unconditionally,
+            stream,
+            facts,
+            all,
+            categories,
+            head,
+        })
     }
 }
 
-/// Begins a connection, which has to be polled by somebody.
-pub(super) async fn connect(
-    options: &PostgresOptions,
-) -> Result<(Client, Connection<Socket, NoTlsStream>), StoreError> {
-    let mut config = options.config.clone();
-    // What is recorded is durable, whatever the default of the database is, and each statement of `append` sees what was
-    // committed before it. A server gives up before its client does, so that the client gets to know what happened.
-    // Every statement follows an index in its order, also on tables that nobody has analysed: there, the planner would
-    // rather read a whole stream and sort it than a page of it.
+/// What is set on each connection. What is recorded is durable, whatever the default of the database is, and each
+/// statement of `append` sees what was committed before it. A server gives up before its client does, so that the client
+/// gets to know what happened. Every statement follows an index in its order, also on tables that nobody has analysed:
+/// there, the planner would rather read a whole stream and sort it than a page of it.
+///
+/// A plan is made once. What to plan anew for would be the length of arrays, and planning costs more than it could spare.
+pub(super) fn settings(options: &PostgresOptions) -> [(&'static str, String); 8] {
     let patience = options.timeout.as_millis().saturating_mul(4) / 5;
-    let settings = format!(
-        "{} -c search_path={} -c synchronous_commit=on -c default_transaction_isolation=read\\ committed -c jit=off \
-         -c enable_seqscan=off -c enable_bitmapscan=off \
-         -c statement_timeout={patience}",
-        config.get_options().unwrap_or_default(),
-        options.schema,
-    );
-    config.options(settings.trim_start());
-    match timeout(options.timeout, config.connect(NoTls)).await {
-        Ok(connected) => connected.map_err(not_connected),
+    [
+        ("search_path", options.schema.clone()),
+        ("synchronous_commit", "on".to_owned()),
+        ("default_transaction_isolation", "read committed".to_owned()),
+        ("jit", "off".to_owned()),
+        ("enable_seqscan", "off".to_owned()),
+        ("enable_bitmapscan", "off".to_owned()),
+        ("plan_cache_mode", "force_generic_plan".to_owned()),
+        ("statement_timeout", patience.to_string()),
+    ]
+}
+
+/// A connection of the store's own, which somebody has to poll.
+pub(super) type Opened = (Client, Connection<Socket, Encrypted<Socket>>);
+
+/// Begins a connection.
+pub(super) async fn connect(config: &Config, options: &PostgresOptions) -> Result<Opened, StoreError> {
+    let mut config = config.clone();
+    let mut arguments = config.get_options().unwrap_or_default().to_owned();
+    for (name, value) in settings(options) {
+        arguments.push_str(&format!(" -c {name}={}", value.replace(' ', "\\ ")));
+    }
+    config.options(arguments.trim_start());
+    let mode = options.tls.mode();
+    let over_sockets = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
+    config.ssl_mode(match mode {
+        SslMode::Disable => config::SslMode::Disable,
+        // As PostgreSQL's own tools see it, a socket of this machine needs no encryption.
+        _ if over_sockets => config::SslMode::Disable,
+        SslMode::Prefer => config::SslMode::Prefer,
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => config::SslMode::Require,
+    });
+    let connector = options.tls.connector().await?;
+    let connecting = async {
+        match config.connect(connector.clone()).await {
+            // It was a preference only.
+            Err(error) if mode == SslMode::Prefer && would_rather_not(&error) => {
+                config.ssl_mode(config::SslMode::Disable).connect(connector).await
+            }
+            connected => connected,
+        }
+    };
+    match timeout(options.timeout, connecting).await {
+        Ok(connected) => connected.map_err(|error| not_connected(&error)),
         Err(_) => Err(too_slow("connecting", options)),
     }
 }
 
-fn too_slow(doing: &str, options: &PostgresOptions) -> StoreError {
+/// Whether the server may take a connection that is not encrypted, and did not take the one that was.
+fn would_rather_not(error: &Error) -> bool {
+    is_about_tls(error) || error.code().is_some_and(|code| code.code() == "28000")
+}
+
+/// A connection, new or borrowed.
+pub(super) async fn hold(options: &PostgresOptions) -> Result<Held, StoreError> {
+    match &options.source {
+        Source::Own(config) => {
+            let (client, connection) = connect(config, options).await?;
+            // It ends with the client, and its error is that of whatever was asked last.
+            tokio::spawn(connection);
+            Ok(Held::Own(client))
+        }
+        Source::Lent(connections) => lent::borrow(&**connections, options).await.map(Held::Borrowed),
+    }
+}
+
+pub(super) fn too_slow(doing: &str, options: &PostgresOptions) -> StoreError {
     StoreError::new(
         StoreErrorKind::Unavailable,
         format!("{doing} took longer than {:?}, so PostgreSQL is taken for unreachable", options.timeout),
@@ -103,9 +174,7 @@ impl Link {
         if let Some(session) = self.current() {
             return Ok(session);
         }
-        let (client, connection) = connect(&self.options).await?;
-        // It ends with the client, and its error is that of whatever was asked last.
-        tokio::spawn(connection);
+        let client = hold(&self.options).await?;
         let session = match timeout(self.options.timeout, Session::begin(client)).await {
             Ok(prepared) => Arc::new(prepared.map_err(|error| failed("preparing statements", error))?),
             Err(_) => return Err(too_slow("preparing statements", &self.options)),

@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, Client};
 
-use super::{PostgresOptions, connection::connect};
+use super::{PostgresOptions, connection::connect, options::Source};
 
 /// A connection that hears of every commit, while somebody waits.
 pub(super) struct Listener {
@@ -46,7 +46,9 @@ impl Listener {
         if self.is_listening() {
             return true;
         }
-        let Ok((client, connection)) = connect(&self.options).await else { return false };
+        // What a lent connection hears, its owner hears.
+        let Source::Own(config) = &self.options.source else { return false };
+        let Ok((client, connection)) = connect(config, &self.options).await else { return false };
         let (heard, schema) = (self.heard.clone(), self.options.schema.clone());
         tokio::spawn(async move {
             let mut connection = pin!(connection);

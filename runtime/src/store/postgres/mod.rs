@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod lent;
 mod listen;
 mod options;
 mod read;
@@ -9,16 +10,22 @@ mod row;
 mod schema;
 mod tail;
 mod text;
+mod tls;
 mod write;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-pub use options::PostgresOptions;
+pub use self::{
+    lent::{Connections, LendError, Lent},
+    options::PostgresOptions,
+    tls::SslMode,
+};
 
 use self::{
-    connection::{Link, connect},
+    connection::{Link, hold},
     listen::Listener,
+    options::Source,
     tail::StoreKey,
     write::{Outcome, Placed},
     writer::Writer,
@@ -60,12 +67,15 @@ const MOST_BYTES: usize = 256 << 20;
 ///
 /// # The tables
 /// Made when they are not there, in a schema of their own; a schema that has other tables is refused and not touched.
+/// Their version is in the table `factum`: those of an older one are brought up to date when the store is opened, in one
+/// transaction; those of a later one are refused.
 /// The view `log` shows the events to people. Where a name or an id contains U+0000, which PostgreSQL cannot hold, or a
 /// backslash, the tables have `\0` and `\\`.
 #[derive(Debug)]
 pub struct PostgresStore {
     key: StoreKey,
     durability: Durability,
+    wakes: bool,
     writer: Writer,
     /// For what is short: loads, and what appends have to know.
     loads: Link,
@@ -75,19 +85,34 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to the database, and makes the tables if they are not there.
+    /// Connects to the database, makes the tables if they are not there, and brings those of an older version up to date.
     ///
     /// # Errors
-    /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of another version; or
+    /// The server cannot be reached, is too old or refuses the user; the schema is somebody else's or of a later version; or
     /// there is no store in it, and none is to be made.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
-        let (client, connection) = connect(&options).await?;
-        tokio::spawn(connection);
-        let durability = schema::prepare(&client, &options).await?;
+        Self::open_after(schema::STEPS, options).await
+    }
+
+    /// For tests: with steps of their own from one version of the tables to the next, in place of factum's.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub async fn open_with_steps(
+        steps: impl FnOnce(&[&'static str]) -> Vec<&'static str>,
+        options: PostgresOptions,
+    ) -> Result<Self, StoreError> {
+        Self::open_after(&steps(schema::STEPS), options).await
+    }
+
+    async fn open_after(steps: &[&str], options: PostgresOptions) -> Result<Self, StoreError> {
+        options.check()?;
+        let client = hold(&options).await?;
+        let durability = schema::prepare(&client, &options, steps).await?;
         let options = Arc::new(options);
         Ok(Self {
             key: StoreKey::new(),
             durability,
+            wakes: matches!(options.source, Source::Own(_)),
             writer: Writer::start(Arc::new(Link::new(Arc::clone(&options)))),
             loads: Link::new(Arc::clone(&options)),
             scans: Link::new(Arc::clone(&options)),
@@ -246,6 +271,6 @@ impl Store for PostgresStore {
 
     fn capabilities(&self) -> Capabilities {
         let supported: &[_] = &[Capability::Originals];
-        Capabilities { wakes: true, ..Capabilities::new(self.durability).supporting(supported) }
+        Capabilities { wakes: self.wakes, ..Capabilities::new(self.durability).supporting(supported) }
     }
 }

@@ -8,10 +8,10 @@ use crate::store::{Durability, StoreError, StoreErrorKind};
 /// The oldest PostgreSQL on which the tests run.
 const OLDEST: i32 = 15;
 
-/// The version of the tables.
-const VERSION: i32 = 1;
-
-const TABLES: &str = include_str!("tables.sql");
+/// What makes the tables of a version from those of the version before, in order; the first one makes them. Their number is
+/// the version that this code reads and writes. A step may count on those before it and on nothing else, and what it
+/// takes away must not be used by a store of the version before that is still at work.
+pub(super) const STEPS: &[&str] = &[include_str!("tables.sql")];
 
 const SERVER: &str = "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'), \
     current_setting('fsync') = 'on'";
@@ -25,8 +25,14 @@ const FOUND: &str = "SELECT to_regclass('factum') IS NOT NULL, \
 const NEW_SCHEMA: &str = "DO $$ BEGIN IF to_regnamespace(current_setting('factum.schema')) IS NULL THEN \
     EXECUTE format('CREATE SCHEMA %I', current_setting('factum.schema')); END IF; END $$";
 
-/// Makes the tables if they are not there and may be made. How durable the server is.
-pub(super) async fn prepare(client: &Client, options: &PostgresOptions) -> Result<Durability, StoreError> {
+const RECORD: &str = "WITH before AS (DELETE FROM factum) INSERT INTO factum (version) VALUES ($1)";
+
+/// Makes the tables where they may be made, or makes them what these steps make of them. How durable the server is.
+pub(super) async fn prepare(
+    client: &Client,
+    options: &PostgresOptions,
+    steps: &[&str],
+) -> Result<Durability, StoreError> {
     let schema = &options.schema;
     let looking = |error| failed("looking at the database", error);
     let server = client.query_one(SERVER, &[]).await.map_err(looking)?;
@@ -44,14 +50,15 @@ pub(super) async fn prepare(client: &Client, options: &PostgresOptions) -> Resul
             format!("the database keeps text as {encoding}: make it with `createdb --encoding=UTF8`"),
         ));
     }
-    if !exists(client, schema).await? {
-        if options.existing {
-            return Err(StoreError::new(
-                StoreErrorKind::Missing,
-                format!("there is no store in the schema `{schema}` of this database"),
-            ));
-        }
-        create(client, schema).await?;
+    let done = done(client, schema, steps).await?;
+    if done == 0 && options.existing {
+        return Err(StoreError::new(
+            StoreErrorKind::Missing,
+            format!("there is no store in the schema `{schema}` of this database"),
+        ));
+    }
+    if done < steps.len() {
+        migrate(client, schema, steps).await?;
     }
     let fsync: bool = get(&server, 2).map_err(looking)?;
     Ok(if fsync { Durability::PowerLoss } else { Durability::Crash })
@@ -64,8 +71,8 @@ fn get<'a, T: tokio_postgres::types::FromSql<'a>>(
     row.try_get(column)
 }
 
-/// Whether our tables are there.
-async fn exists(client: &Client, schema: &str) -> Result<bool, StoreError> {
+/// How many of the steps are done: none where there is nothing of ours.
+async fn done(client: &Client, schema: &str, steps: &[&str]) -> Result<usize, StoreError> {
     let looking = |error| failed("looking at the database", error);
     let found = client.query_one(FOUND, &[&schema]).await.map_err(looking)?;
     let (ours, others): (bool, bool) =
@@ -80,7 +87,7 @@ async fn exists(client: &Client, schema: &str) -> Result<bool, StoreError> {
     }
     if !ours {
         return match others {
-            false => Ok(false),
+            false => Ok(0),
             true => Err(StoreError::new(
                 StoreErrorKind::Foreign,
                 format!(
@@ -91,26 +98,44 @@ async fn exists(client: &Client, schema: &str) -> Result<bool, StoreError> {
     }
     let row = client.query_one("SELECT version FROM factum", &[]).await.map_err(looking)?;
     let version: i32 = get(&row, 0).map_err(looking)?;
-    if version == VERSION {
-        return Ok(true);
-    }
-    Err(StoreError::new(
-        StoreErrorKind::Foreign,
-        format!(
-            "the tables in schema `{schema}` are of version {version}, this version of factum reads and writes version \
-             {VERSION}: use the version of factum that wrote them, or a later one"
-        ),
-    ))
+    usize::try_from(version).ok().filter(|version| *version <= steps.len()).ok_or_else(|| {
+        StoreError::new(
+            StoreErrorKind::Foreign,
+            format!(
+                "the tables in schema `{schema}` are of version {version}, this version of factum knows those up to \
+                 version {}: use the version of factum that wrote them, or a later one",
+                steps.len()
+            ),
+        )
+    })
 }
 
-async fn create(client: &Client, schema: &str) -> Result<(), StoreError> {
+/// Takes the steps that are not done yet: all of them, or none if one fails.
+async fn migrate(client: &Client, schema: &str, steps: &[&str]) -> Result<(), StoreError> {
     let making = |error| failed(&format!("making the tables in schema `{schema}`"), error);
-    // One at a time. Whoever comes second finds the tables.
+    // One at a time. Whoever comes second finds them done.
     client.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(1717794925, 0)").await.map_err(making)?;
-    if !exists(client, schema).await? {
-        client.execute("SELECT set_config('factum.schema', $1, true)", &[&schema]).await.map_err(making)?;
-        client.batch_execute(NEW_SCHEMA).await.map_err(making)?;
-        client.batch_execute(TABLES).await.map_err(making)?;
+    let migrated = async {
+        let done = done(client, schema, steps).await?;
+        if done == 0 {
+            client
+                .execute("SELECT set_config('factum.schema', $1, true)", &[&schema])
+                .await
+                .map_err(making)?;
+            client.batch_execute(NEW_SCHEMA).await.map_err(making)?;
+        }
+        for step in steps.iter().skip(done) {
+            client.batch_execute(step).await.map_err(making)?;
+        }
+        let version = i32::try_from(steps.len()).unwrap_or(i32::MAX);
+        client.execute(RECORD, &[&version]).await.map_err(making)
+    };
+    match migrated.await {
+        Ok(_) => client.batch_execute("COMMIT").await.map_err(making),
+        Err(error) => {
+            // The connection may be somebody else's, who wants it back as it was.
+            let _ = client.batch_execute("ROLLBACK").await;
+            Err(error)
+        }
     }
-    client.batch_execute("COMMIT").await.map_err(making)
 }

@@ -1,4 +1,5 @@
--- Run by the store inside of a schema of its own, which is first in the search path.
+-- The first step: run by the store inside of a schema of its own, which is first in the search path. What has run at
+-- somebody's is not changed any more: a change is a step of its own, behind this one in `schema.rs`.
 --
 -- - Nothing is ever updated or deleted.
 -- - `stream` is a UUID of version 5 made of category and id, so that a load finds its events without looking up a key,
@@ -111,4 +112,29 @@ BEGIN
 END
 $$;
 
-INSERT INTO factum (version) VALUES (1);
+-- The same for one event, which is what one who is alone records: with nothing to unnest it costs half. `actual` and
+-- `at_first` are there if it was refused.
+CREATE FUNCTION append_one(
+    to_stream uuid, as_version bigint, not_before bigint, of_category text, of_stream_id text, with_id uuid, with_name text,
+    with_schema bigint, with_payload text, with_format text, with_bytes bytea, by_actor text, by_correlation_id text,
+    by_causation_id text, with_notes text,
+    OUT base bigint, OUT now bigint, OUT actual bigint, OUT at_first uuid
+) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1717794925, 'events'::regclass::oid::int);
+    now := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+    SELECT coalesce((SELECT max(e.position) FROM events e), 0),
+           coalesce((SELECT e.version FROM events e WHERE e.stream = to_stream ORDER BY e.version DESC LIMIT 1), 0)
+    INTO base, actual;
+    IF actual <> as_version - 1 THEN
+        SELECT e.id INTO at_first FROM events e WHERE e.stream = to_stream AND e.version = as_version LIMIT 1;
+        RETURN;
+    END IF;
+    actual := NULL;
+    INSERT INTO events (position, version, at, schema, stream, id, name, payload, format, bytes, category, stream_id,
+                        actor, correlation_id, causation_id, notes)
+    VALUES (base + 1, as_version, greatest(now, not_before), with_schema, to_stream, with_id, with_name, with_payload,
+            with_format, with_bytes, of_category, of_stream_id, by_actor, by_correlation_id, by_causation_id, with_notes);
+    PERFORM pg_notify('factum', current_schema());
+END
+$$;

@@ -1,6 +1,6 @@
 //! Commits as rows: one statement records a batch of them.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use tokio_postgres::{Error, types::ToSql};
 use uuid::Uuid;
@@ -12,12 +12,15 @@ use super::{
     text,
 };
 use crate::{
-    Version,
-    store::{Append, Appended, Commit, Committed, Expected, Payload, Position, StoreError, Tail},
+    Metadata, Version,
+    store::{Append, Appended, Commit, Committed, Expected, NewEvent, Payload, Position, StoreError, Tail},
 };
 
 pub(super) const APPEND: &str = "SELECT base, now, refused, actuals, at_first, known FROM append($1, $2, $3, $4, $5, $6, \
     $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+
+pub(super) const APPEND_ONE: &str = "SELECT base, now, actual, at_first FROM append_one($1, $2, $3, $4, $5, $6, $7, $8, \
+    $9, $10, $11, $12, $13, $14, $15)";
 
 /// The ends of streams, in their order.
 pub(super) const ENDS: &str = "SELECT last.version, last.at FROM unnest($1::uuid[]) WITH ORDINALITY AS u (stream, number) \
@@ -93,6 +96,12 @@ impl Placed {
         !self.commit.originals.is_empty()
     }
 
+    /// Of all payloads.
+    pub(super) fn bytes(&self) -> usize {
+        let events = self.commit.appends.iter().flat_map(|append| &append.events);
+        events.map(|event| event.payload.bytes().len()).sum()
+    }
+
     /// The answer, if the events were recorded from behind this position on.
     pub(super) fn recorded(
         &self,
@@ -155,7 +164,7 @@ pub(super) struct Refused {
     pub(super) found: Option<Uuid>,
 }
 
-/// The batch as columns.
+/// The batch as columns. Those that few events have a value in are empty where none has; the server fills them up.
 #[derive(Default)]
 struct Columns<'a> {
     streams: Vec<Uuid>,
@@ -167,17 +176,17 @@ struct Columns<'a> {
     event_streams: Vec<Uuid>,
     versions: Vec<i64>,
     times: Vec<i64>,
-    categories: Vec<std::borrow::Cow<'a, str>>,
-    stream_ids: Vec<std::borrow::Cow<'a, str>>,
+    categories: Vec<Cow<'a, str>>,
+    stream_ids: Vec<Cow<'a, str>>,
     ids: Vec<Uuid>,
-    names: Vec<std::borrow::Cow<'a, str>>,
+    names: Vec<Cow<'a, str>>,
     schemas: Vec<i64>,
     payloads: Vec<Option<&'a str>>,
-    formats: Vec<Option<std::borrow::Cow<'a, str>>>,
+    formats: Vec<Option<Cow<'a, str>>>,
     contents: Vec<Option<&'a [u8]>>,
-    actors: Vec<Option<std::borrow::Cow<'a, str>>>,
-    correlation_ids: Vec<Option<std::borrow::Cow<'a, str>>>,
-    causation_ids: Vec<Option<std::borrow::Cow<'a, str>>>,
+    actors: Vec<Option<Cow<'a, str>>>,
+    correlation_ids: Vec<Option<Cow<'a, str>>>,
+    causation_ids: Vec<Option<Cow<'a, str>>>,
     notes: Vec<Option<String>>,
 }
 
@@ -196,6 +205,7 @@ impl<'a> Columns<'a> {
             self.firsts.push(from_version(version));
             self.commits.push(number);
             for event in &append.events {
+                let nth = self.event_commits.len();
                 self.event_commits.push(number);
                 self.event_streams.push(stream);
                 self.versions.push(from_version(version));
@@ -204,24 +214,16 @@ impl<'a> Columns<'a> {
                 self.categories.push(text::encode(append.stream.category()));
                 self.stream_ids.push(text::encode(append.stream.id()));
                 self.ids.push(placed.commit.event_id(index).0);
-                self.names.push(text::encode(&event.name));
-                self.schemas.push(event.schema.into());
-                let (payload, format, bytes) = match &event.payload {
-                    Payload::Json(json) if !json.contains('\0') => (Some(&**json), None, None),
-                    Payload::Json(json) => (None, None, Some(json.as_bytes())),
-                    Payload::Other { format, bytes } => (None, Some(text::encode(format)), Some(&**bytes)),
-                };
-                self.payloads.push(payload);
-                self.formats.push(format);
-                self.contents.push(bytes);
-                let said = event.metadata.as_deref();
-                self.actors.push(said.and_then(|said| said.actor.as_deref()).map(text::encode));
-                self.correlation_ids
-                    .push(said.and_then(|said| said.correlation_id.as_deref()).map(text::encode));
-                self.causation_ids.push(said.and_then(|said| said.causation_id.as_deref()).map(text::encode));
-                // Metadata with nothing in it is metadata all the same.
-                let notes = said.filter(|said| !said.notes.is_empty() || said.is_empty());
-                self.notes.push(notes.and_then(|said| serde_json::to_string(&said.notes).ok()));
+                let event = Cells::of(event);
+                self.names.push(event.name);
+                self.schemas.push(event.schema);
+                self.payloads.push(event.payload);
+                put(&mut self.formats, nth, event.format);
+                put(&mut self.contents, nth, event.bytes);
+                put(&mut self.actors, nth, event.actor);
+                put(&mut self.correlation_ids, nth, event.correlation_id);
+                put(&mut self.causation_ids, nth, event.causation_id);
+                put(&mut self.notes, nth, event.notes);
                 version = version.next();
                 index += 1;
             }
@@ -229,9 +231,65 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// What an event brings along, as the tables have it.
+struct Cells<'a> {
+    name: Cow<'a, str>,
+    schema: i64,
+    payload: Option<&'a str>,
+    format: Option<Cow<'a, str>>,
+    bytes: Option<&'a [u8]>,
+    actor: Option<Cow<'a, str>>,
+    correlation_id: Option<Cow<'a, str>>,
+    causation_id: Option<Cow<'a, str>>,
+    notes: Option<String>,
+}
+
+impl<'a> Cells<'a> {
+    fn of(event: &'a NewEvent) -> Self {
+        let (payload, format, bytes) = match &event.payload {
+            Payload::Json(json) if !json.contains('\0') => (Some(&**json), None, None),
+            Payload::Json(json) => (None, None, Some(json.as_bytes())),
+            Payload::Other { format, bytes } => (None, Some(text::encode(format)), Some(&**bytes)),
+        };
+        let said = event.metadata.as_deref();
+        let text = |field: fn(&Metadata) -> &Option<String>| {
+            said.and_then(|said| field(said).as_deref()).map(text::encode)
+        };
+        // Metadata with nothing in it is metadata all the same.
+        let notes = said.filter(|said| !said.notes.is_empty() || said.is_empty());
+        Self {
+            name: text::encode(&event.name),
+            schema: event.schema.into(),
+            payload,
+            format,
+            bytes,
+            actor: text(|said| &said.actor),
+            correlation_id: text(|said| &said.correlation_id),
+            causation_id: text(|said| &said.causation_id),
+            notes: notes.and_then(|said| serde_json::to_string(&said.notes).ok()),
+        }
+    }
+}
+
+/// Puts the value in its place, and nothing in those before that have none yet.
+fn put<T>(column: &mut Vec<Option<T>>, nth: usize, value: Option<T>) {
+    if value.is_some() {
+        column.resize_with(nth, || None);
+        column.push(value);
+    }
+}
+
 /// Records what can be recorded of the batch, in which no stream is twice, and either all commits keep their times or
 /// none. An outcome for each commit.
 pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Outcome>, Error> {
+    if let [placed] = batch
+        && let ([append], [place]) = (placed.commit.appends.as_slice(), placed.after.as_slice())
+        && let [event] = append.events.as_slice()
+        && !placed.is_unconditional()
+        && !placed.keeps_times()
+    {
+        return Ok(vec![append_one(session, placed.commit.id.event(0).0, append, *place, event).await?]);
+    }
     let mut columns = Columns::default();
     for (placed, number) in batch.iter().zip(0..) {
         columns.add(number, placed);
@@ -293,6 +351,42 @@ pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Ou
         behind = behind.saturating_add_unsigned(placed.events() as u64);
     }
     Ok(outcomes)
+}
+
+async fn append_one(
+    session: &Session,
+    id: Uuid,
+    append: &Append,
+    place: Place,
+    event: &NewEvent,
+) -> Result<Outcome, Error> {
+    let event = Cells::of(event);
+    let parameters: [&(dyn ToSql + Sync); 15] = [
+        &stream_key(&append.stream),
+        &from_version(place.version.next()),
+        &place.at,
+        &text::encode(append.stream.category()),
+        &text::encode(append.stream.id()),
+        &id,
+        &event.name,
+        &event.schema,
+        &event.payload,
+        &event.format,
+        &event.bytes,
+        &event.actor,
+        &event.correlation_id,
+        &event.causation_id,
+        &event.notes,
+    ];
+    let row = session.client.query_one(&session.append_one, &parameters).await?;
+    Ok(match row.try_get::<_, Option<i64>>(2)? {
+        None => Outcome::Recorded { behind: row.try_get(0)?, now: row.try_get(1)? },
+        Some(actual) => Outcome::Refused(vec![Refused {
+            append: 0,
+            actual: Version::new(u64::try_from(actual).unwrap_or(0)),
+            found: row.try_get(3)?,
+        }]),
+    })
 }
 
 /// The answer to a commit that has taken effect already. For one that expected a version somewhere, the append that

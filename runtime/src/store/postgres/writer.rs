@@ -1,9 +1,15 @@
 //! The queue of commits, and the task that works it off: all that wait share a statement, and so one round trip and one
 //! sync.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{
     connection::{Link, Unanswered},
@@ -14,11 +20,15 @@ use crate::store::{AppendError, StoreError, StoreErrorKind};
 /// How many commits may wait, and so how many share a statement at most. Appends beyond it wait for their turn to wait.
 const MOST_COMMITS: usize = 1024;
 
-/// A statement takes no more commits once it has this many events.
+/// A statement takes no more commits once it has this many events …
 const MANY_EVENTS: usize = 16_384;
+
+/// … or this many bytes of payload: PostgreSQL takes no message of more than a gigabyte.
+const MANY_BYTES: usize = 64 << 20;
 
 type Answer = Result<Outcome, AppendError>;
 
+#[derive(Debug)]
 struct Request {
     placed: Placed,
     answer: oneshot::Sender<Answer>,
@@ -27,20 +37,38 @@ struct Request {
 /// The way to the task that writes. It ends with the store, after it has written what was queued.
 #[derive(Debug)]
 pub(super) struct Writer {
+    link: Arc<Link>,
+    turn: Arc<Turn>,
     requests: mpsc::Sender<Request>,
+}
+
+/// Who writes.
+#[derive(Debug, Default)]
+struct Turn {
+    taken: Mutex<()>,
+    /// Whether several had something to write the last time.
+    shared: AtomicBool,
 }
 
 impl Writer {
     /// Starts the task.
     pub(super) fn start(link: Arc<Link>) -> Self {
         let (requests, waiting) = mpsc::channel(MOST_COMMITS);
-        tokio::spawn(work_off(link, waiting));
-        Self { requests }
+        let turn = Arc::<Turn>::default();
+        tokio::spawn(work_off(Arc::clone(&link), Arc::clone(&turn), waiting));
+        Self { link, turn, requests }
     }
 
-    /// Queues the commit and waits for what becomes of it.
+    /// Queues the commit and waits for what becomes of it. Who is alone writes it himself, which saves the way to the task
+    /// and back.
     pub(super) async fn append(&self, placed: Placed) -> Answer {
         let commit = placed.commit.id;
+        if !self.turn.shared.load(Ordering::Relaxed)
+            && let Ok(_turn) = self.turn.taken.try_lock()
+        {
+            let mut answers = record(&self.link, vec![placed]).await;
+            return answers.pop().unwrap_or_else(|| Err(gone().into()));
+        }
         let (answer, answered) = oneshot::channel();
         if self.requests.send(Request { placed, answer }).await.is_err() {
             return Err(gone().into());
@@ -56,7 +84,7 @@ fn gone() -> StoreError {
     )
 }
 
-async fn work_off(link: Arc<Link>, mut waiting: mpsc::Receiver<Request>) {
+async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<Request>) {
     let mut postponed = Vec::new();
     loop {
         let first = match postponed.is_empty() {
@@ -66,11 +94,12 @@ async fn work_off(link: Arc<Link>, mut waiting: mpsc::Receiver<Request>) {
         if first.is_none() && postponed.is_empty() {
             return;
         }
+        let _turn = turn.taken.lock().await;
         let more = std::iter::from_fn(|| waiting.try_recv().ok());
         let candidates = std::mem::take(&mut postponed).into_iter().chain(first).chain(more);
         let mut batch = Vec::new();
         let mut streams = HashSet::new();
-        let mut events = 0;
+        let (mut events, mut bytes) = (0, 0);
         let mut keep_times = None;
         for request in candidates.take(MOST_COMMITS) {
             let commit = &request.placed.commit;
@@ -82,13 +111,15 @@ async fn work_off(link: Arc<Link>, mut waiting: mpsc::Receiver<Request>) {
             // Whether times are kept is said once for all of them.
             let other =
                 *keep_times.get_or_insert(request.placed.keeps_times()) != request.placed.keeps_times();
-            if again || other || events >= MANY_EVENTS {
+            if again || other || events >= MANY_EVENTS || bytes >= MANY_BYTES {
                 postponed.push(request);
             } else {
                 events += request.placed.events();
+                bytes += request.placed.bytes();
                 batch.push(request);
             }
         }
+        turn.shared.store(batch.len() + postponed.len() > 1, Ordering::Relaxed);
         let (placed, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|request| (request.placed, request.answer)).unzip();
         for (answer, outcome) in answers.into_iter().zip(record(&link, placed).await) {

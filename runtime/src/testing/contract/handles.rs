@@ -1,7 +1,7 @@
 //! Several handles on the same data: one after the other, and at once.
 
 use super::{
-    Harness, position,
+    Harness, position, race,
     retry::told,
     support::{
         Subject, commit, conflict, distinct_ids, exact, only, read, read_after, read_all, stream, together,
@@ -177,6 +177,11 @@ pub(super) async fn writers_on_two_lose_nothing(harness: &dyn Harness) {
 pub(super) async fn a_tailing_reader_misses_nothing(harness: &dyn Harness) {
     let [writer, reader] = two(harness).await;
     position::follow(writer, reader).await;
+}
+
+pub(super) async fn what_was_acknowledged_is_seen_at_once(harness: &dyn Harness) {
+    let [writer, reader] = two(harness).await;
+    race::acknowledged_then_seen(writer, reader).await;
 }
 
 pub(super) async fn waiting_notices_another_handle(harness: &dyn Harness) {

@@ -65,6 +65,7 @@ macro_rules! __contract_cases {
                     writers_on_many_streams_lose_nothing
                     crossing_commits_over_two_streams_do_not_block_each_other
                     conflicts_fail_no_other_writer
+                    what_was_acknowledged_is_seen_at_once
                     a_dropped_append_is_whole_or_nothing
                 }
                 retry {
@@ -194,6 +195,7 @@ macro_rules! __contract_cases {
                     one_creator_wins
                     writers_on_two_lose_nothing
                     a_tailing_reader_misses_nothing
+                    what_was_acknowledged_is_seen_at_once
                     waiting_notices_another_handle
                 }
             }

@@ -1,12 +1,16 @@
 //! Many writers at once.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use super::support::{
     Subject, append, commit, distinct_ids, event, exact, only, read, read_all, stream, together, write,
 };
 use crate::{
-    Version,
+    Position, Version,
     store::{AppendError, Commit, Expected, NewEvent, Payload, RecordedEvent},
 };
 
@@ -191,6 +195,55 @@ pub(super) async fn conflicts_fail_no_other_writer(store: Subject) {
         assert_eq!(read(&store, &stream(format!("{writer}"))).await.len(), count);
     }
     assert_eq!(read_all(&store).await.len(), 1 + WRITERS / 2 * 4);
+}
+
+/// What was acknowledged to one is what everybody finds who begins to read or write afterwards, whatever others are at.
+pub(super) async fn what_was_acknowledged_is_seen_at_once(store: Subject) {
+    acknowledged_then_seen(store.clone(), store).await;
+}
+
+/// Writes through one handle, and looks through the other whenever something was acknowledged.
+pub(super) async fn acknowledged_then_seen(writer: Subject, reader: Subject) {
+    const WRITERS: usize = 12;
+    const COMMITS: u64 = 8;
+    // The highest position of those that were acknowledged to anybody.
+    let acknowledged = Arc::new(Mutex::new(Position::START));
+    let passed = |acknowledged: &Mutex<Position>| *acknowledged.lock().unwrap();
+    together(WRITERS, |number| {
+        let (writer, reader, acknowledged) = (writer.clone(), reader.clone(), Arc::clone(&acknowledged));
+        async move {
+            let own = stream(format!("{number}"));
+            for version in 1..=COMMITS {
+                let shared = append(&stream("shared"), Expected::Any, 1);
+                let before = passed(&acknowledged);
+                let answer =
+                    writer.append(Commit::new(vec![append(&own, Expected::Any, 1), shared])).await.unwrap();
+                let first = answer.appends[0].positions[0];
+                assert!(first > before, "it began after {before} was acknowledged, and is at {first}");
+                {
+                    let mut acknowledged = acknowledged.lock().unwrap();
+                    *acknowledged = answer.position().max(*acknowledged);
+                }
+                let before = passed(&acknowledged);
+                match (number as u64 + version) % 4 {
+                    0 => assert_eq!(read(&reader, &own).await.len() as u64, version),
+                    1 => {
+                        let shared = read(&reader, &stream("shared")).await;
+                        let last = shared.last().map(|event| event.position).unwrap_or_default();
+                        assert!(last >= before, "{before} was acknowledged, and the stream ends at {last}");
+                    }
+                    2 => assert!(reader.head().await.unwrap() >= before),
+                    _ => {
+                        let events = read_all(&reader).await;
+                        let last = events.last().map(|event| event.position).unwrap_or_default();
+                        assert!(last >= before, "{before} was acknowledged, and {last} is read last");
+                    }
+                }
+            }
+        }
+    })
+    .await;
+    assert_eq!(read_all(&reader).await.len() as u64, WRITERS as u64 * COMMITS * 2);
 }
 
 pub(super) async fn a_dropped_append_is_whole_or_nothing(store: Subject) {
