@@ -244,3 +244,11 @@ impl Incident {
         }
     }
 }
+
+/// The names and payloads of what a command comes to.
+///
+/// # Errors
+/// The command is refused, or an event has no JSON form.
+pub fn decide(state: Option<&Incident>, command: Command) -> Result<Vec<crate::Fact>, crate::Error> {
+    Incident::handle(state, command)?.iter().map(|event| Ok((event.name(), event.encode()?))).collect()
+}

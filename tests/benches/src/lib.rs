@@ -1,12 +1,24 @@
 //! One domain twice: annotated for factum, and by hand. The programs beside this measure one against the other,
 //! interleaved in one run, and print the ratio.
+//!
+//! What is measured is in [`measures`], on which stores in [`backends`], the programs by hand among them. [`ours`] is the
+//! other side, the same for each.
 
+pub mod args;
+pub mod backends;
+pub mod database;
 pub mod derived;
 pub mod hand;
-pub mod postgres_by_hand;
-pub mod sqlite_by_hand;
+pub mod measure;
+pub mod measures;
+pub mod ours;
+pub mod picture;
+pub mod report;
 
 use serde::{Deserialize, Serialize};
+
+/// Any error.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Whether an incident is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,9 +48,14 @@ impl std::fmt::Display for IncidentError {
     }
 }
 
+impl std::error::Error for IncidentError {}
+
+/// The name and the payload of an event.
+pub type Fact = (&'static str, String);
+
 /// The life of an incident, over and over: this many events, names and payloads.
 #[must_use]
-pub fn history(events: usize) -> Vec<(&'static str, String)> {
+pub fn history(events: usize) -> Vec<Fact> {
     let text = "The left mouse button in room 4.17 does not click any more";
     let mut history = vec![("Reported", format!(r#"{{"reporter":7,"text":"{text}"}}"#))];
     for round in 0.. {
@@ -55,11 +72,4 @@ pub fn history(events: usize) -> Vec<(&'static str, String)> {
         }
     }
     history
-}
-
-/// The median; the list is sorted on the way.
-#[must_use]
-pub fn median(samples: &mut [f64]) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -4,16 +4,17 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Error, OptionalExtension};
 
-use crate::store::Name;
+use crate::store::{Name, StreamId};
 
 /// How many names of events are remembered. When there are more, memory begins anew.
 const NAMES: usize = 64;
 
-/// Categories and names that were met.
+/// Categories, streams and names that were met.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     keys: HashMap<Name, i64>,
     categories: HashMap<i64, Name>,
+    pub(super) streams: Streams,
     pub(super) names: Names,
 }
 
@@ -66,16 +67,49 @@ impl Known {
 pub(super) struct Names(Vec<Name>);
 
 impl Names {
-    /// The name with this text.
-    pub(super) fn get(&mut self, text: &str) -> Name {
-        if let Some(name) = self.0.iter().find(|name| name.as_str() == text) {
-            return name.clone();
+    /// The name with these bytes; `None` if they are not text.
+    pub(super) fn get(&mut self, bytes: &[u8]) -> Option<Name> {
+        if let Some(name) = self.0.iter().find(|name| name.as_bytes() == bytes) {
+            return Some(name.clone());
         }
+        let name = Name::from(std::str::from_utf8(bytes).ok()?);
         if self.0.len() >= NAMES {
             self.0.clear();
         }
-        let name = Name::from(text);
         self.0.push(name.clone());
-        name
+        Some(name)
+    }
+}
+
+/// Streams that were read before, so that the next event of one of them costs no allocation. Each key has one place,
+/// which it may have to leave to another: so there are never more of them, and those that are growing side by side, whose
+/// keys are near to each other, all have theirs.
+#[derive(Debug, Default)]
+pub(super) struct Streams(Vec<Option<(i64, StreamId)>>);
+
+impl Streams {
+    /// How many are remembered.
+    const MOST: usize = 4096;
+
+    fn place(key: i64) -> usize {
+        key.unsigned_abs() as usize % Self::MOST
+    }
+
+    /// The stream with this key.
+    pub(super) fn get(&self, key: i64) -> Option<StreamId> {
+        match self.0.get(Self::place(key)) {
+            Some(Some((known, stream))) if *known == key => Some(stream.clone()),
+            _ => None,
+        }
+    }
+
+    /// Remembers it.
+    pub(super) fn keep(&mut self, key: i64, stream: &StreamId) {
+        if self.0.is_empty() {
+            self.0.resize(Self::MOST, None);
+        }
+        if let Some(place) = self.0.get_mut(Self::place(key)) {
+            *place = Some((key, stream.clone()));
+        }
     }
 }

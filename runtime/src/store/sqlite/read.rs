@@ -59,7 +59,7 @@ pub(super) fn stream(
     if let Some(range) = Range::find(session, stream, from, limit)? {
         page.events.reserve(range.len());
         range.read(session, STREAM, |row, version, names| {
-            page.events.push(row::event(row, stream, version, names)?);
+            page.events.push(row::event(row, stream.clone(), version, names)?);
             Ok(())
         })?;
         (page.next, page.tail) = range.what_follows();
@@ -158,7 +158,7 @@ impl Range {
 pub(super) fn all(session: &mut Session, after: Position, limit: usize) -> Result<Page, StoreError> {
     let Some(start) = row_id(after) else { return Ok(nothing(after)) };
     let Session { connection, known, .. } = session;
-    let mut events = collect(connection, known, ALL, params![start, one_more(limit)])?;
+    let mut events = collect(connection, known, ALL, params![start, one_more(limit)], limit)?;
     let end = events.len() <= limit;
     events.truncate(limit);
     let last = events.last().map_or(after, |last| last.position);
@@ -186,7 +186,8 @@ pub(super) fn categories(
     let mut events = Vec::new();
     let mut before = i64::MAX;
     for key in keys {
-        events.extend(collect(&moment, known, CATEGORY, params![key, start, before, one_more(limit)])?);
+        let range = params![key, start, before, one_more(limit)];
+        events.extend(collect(&moment, known, CATEGORY, range, limit)?);
         events.sort_unstable_by_key(|event: &RecordedEvent| event.position);
         // What comes after a full page is not read from the other categories.
         if let Some(beyond) = events.get(limit) {
@@ -217,29 +218,29 @@ fn collect(
     known: &mut Known,
     sql: &str,
     parameters: impl Params,
+    limit: usize,
 ) -> Result<Vec<RecordedEvent>, StoreError> {
     let mut select = connection.prepare_cached(sql).map_err(failed_all)?;
     let mut rows = select.query(parameters).map_err(failed_all)?;
-    let mut events = Vec::new();
-    // Events that were recorded together often belong to one stream.
-    let mut previous: Option<(i64, StreamId)> = None;
+    let mut events = Vec::with_capacity(limit.saturating_add(1).min(MANY));
     while let Some(row) = rows.next().map_err(failed_all)? {
         let damaged = |damaged: Undecodable| damaged.of(row, "in a read of the whole store");
         let key = row::stream_key(row).map_err(damaged)?;
-        let stream = match previous {
-            Some((previous, stream)) if previous == key => stream,
-            _ => {
+        let stream = match known.streams.get(key) {
+            Some(stream) => stream,
+            None => {
                 let (category, id) = row::stream(row).map_err(damaged)?;
                 let category = known.category(connection, category).map_err(failed_all)?;
                 let Some(category) = category else {
                     return Err(StoreError::corrupt(format!("the stream with key {key} is of no category")));
                 };
-                StreamId::new(category, id)
+                let stream = StreamId::new(category, id);
+                known.streams.keep(key, &stream);
+                stream
             }
         };
         let version = row::version(row).map_err(damaged)?;
-        events.push(row::event(row, &stream, version, &mut known.names).map_err(damaged)?);
-        previous = Some((key, stream));
+        events.push(row::event(row, stream, version, &mut known.names).map_err(damaged)?);
     }
     Ok(events)
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::known::Names;
 use crate::{
     Metadata, Version,
-    store::{EventId, Facts, Payload, Position, RecordedEvent, StoreError, StreamId},
+    store::{EventId, Facts, Name, Payload, Position, RecordedEvent, StoreError, StreamId},
 };
 
 /// The columns that everything here reads, in this order. What only whole events need comes behind `format`.
@@ -56,16 +56,16 @@ impl Undecodable {
 /// The event in a row.
 pub(super) fn event(
     row: &Row<'_>,
-    stream: &StreamId,
+    stream: StreamId,
     version: Version,
     names: &mut Names,
 ) -> Result<RecordedEvent, Undecodable> {
     Ok(RecordedEvent {
         id: EventId(id(row)?),
-        stream: stream.clone(),
+        stream,
         version,
         position: position(row)?,
-        name: names.get(text(row, NAME)?),
+        name: name(row, names)?,
         schema: schema(row)?,
         payload: payload(row, names)?,
         at: DateTime::from_timestamp_micros(integer(row, AT)?).ok_or(Undecodable(AT))?,
@@ -82,8 +82,7 @@ pub(super) fn push_fact(
 ) -> Result<bool, Undecodable> {
     match value(row, PAYLOAD)? {
         ValueRef::Text(payload) => {
-            let name = names.get(text(row, NAME)?);
-            facts.push_json(version, name, schema(row)?, utf8(payload, PAYLOAD)?);
+            facts.push_json(version, name(row, names)?, schema(row)?, utf8(payload, PAYLOAD)?);
             Ok(true)
         }
         ValueRef::Blob(_) => Ok(false),
@@ -119,10 +118,19 @@ pub(super) fn stream<'a>(row: &'a Row<'_>) -> Result<(i64, &'a str), Undecodable
 fn payload(row: &Row<'_>, names: &mut Names) -> Result<Payload, Undecodable> {
     match value(row, PAYLOAD)? {
         ValueRef::Text(json) => Ok(Payload::json(utf8(json, PAYLOAD)?)),
-        ValueRef::Blob(bytes) => {
-            Ok(Payload::Other { format: names.get(text(row, FORMAT)?), bytes: bytes.into() })
-        }
+        ValueRef::Blob(bytes) => Ok(Payload::Other {
+            format: names.get(text(row, FORMAT)?.as_bytes()).ok_or(Undecodable(FORMAT))?,
+            bytes: bytes.into(),
+        }),
         _ => Err(Undecodable(PAYLOAD)),
+    }
+}
+
+/// A name that is known is one whose bytes are text.
+fn name(row: &Row<'_>, names: &mut Names) -> Result<Name, Undecodable> {
+    match value(row, NAME)? {
+        ValueRef::Text(bytes) => names.get(bytes).ok_or(Undecodable(NAME)),
+        _ => Err(Undecodable(NAME)),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use factum_benches::{median, sqlite_by_hand::Error};
+use factum_benches::{Error, measure::median};
 
 const AGGREGATES: usize = 100;
 const ROUNDS: usize = 5;

@@ -1,0 +1,109 @@
+//! By hand on rusqlite, many clients: readers of their own, and one writer thread that shares a transaction among the
+//! appends that wait.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
+};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::hand::{connect, insert, load, stream_name};
+use crate::{
+    Error, Fact,
+    database::Program,
+    hand::{Command, Incident, decide},
+};
+
+/// How many appends share a transaction at most.
+const MOST: usize = 1024;
+
+struct Request {
+    stream: String,
+    version: u64,
+    facts: Vec<Fact>,
+    /// Whether it was recorded; `false` is a conflict.
+    reply: oneshot::Sender<bool>,
+}
+
+/// Readers in a pool, each used by one thread at a time, and the thread that writes.
+#[derive(Debug)]
+pub(super) struct Grouped {
+    path: PathBuf,
+    readers: Mutex<Vec<Connection>>,
+    writer: Option<mpsc::SyncSender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Grouped {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let connection = connect(path)?;
+        let (writer, requests) = mpsc::sync_channel::<Request>(4 * MOST);
+        let thread = std::thread::spawn(move || {
+            while let Ok(first) = requests.recv() {
+                let mut batch = vec![first];
+                batch.extend(requests.try_iter().take(MOST - 1));
+                if let Err(error) = write(&connection, batch) {
+                    eprintln!("{error}");
+                }
+            }
+        });
+        let (writer, thread) = (Some(writer), Some(thread));
+        Ok(Self { path: path.to_owned(), readers: Mutex::default(), writer, thread })
+    }
+
+    fn load(&self, stream: &str) -> Result<(Option<Incident>, u64), Error> {
+        let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = match pooled {
+            Some(reader) => reader,
+            None => connect(&self.path)?,
+        };
+        let loaded = load(&reader, stream)?;
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        Ok(loaded)
+    }
+}
+
+impl Program for Grouped {
+    async fn execute(&self, stream: u64, text: String) -> Result<(), Error> {
+        let (stream, command) = (stream_name(stream), Command::ChangeText { text });
+        loop {
+            let (state, version) = self.load(&stream)?;
+            let facts = decide(state.as_ref(), command.clone())?;
+            let (reply, answer) = oneshot::channel();
+            let request = Request { stream: stream.clone(), version, facts, reply };
+            self.writer.as_ref().ok_or("closed")?.send(request).map_err(|_| "the writer is gone")?;
+            if answer.await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn write(connection: &Connection, batch: Vec<Request>) -> Result<(), Error> {
+    let transaction = connection.unchecked_transaction()?;
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for request in &batch {
+        let mut recorded = true;
+        for (fact, version) in request.facts.iter().zip(request.version + 1..) {
+            recorded &= insert(&transaction, &request.stream, version, fact).is_ok();
+        }
+        outcomes.push(recorded);
+    }
+    transaction.commit()?;
+    for (request, recorded) in batch.into_iter().zip(outcomes) {
+        let _ = request.reply.send(recorded);
+    }
+    Ok(())
+}
+
+impl Drop for Grouped {
+    fn drop(&mut self) {
+        drop(self.writer.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Clients that give commands.
+
+use std::ops::Range;
+
+use super::{Effort, Row, check, seed};
+use crate::{
+    Error,
+    backends::Backend,
+    database::{Clients, Database, Length, Runner, Work},
+    history,
+    measure::Turns,
+};
+
+const SEED: usize = 10;
+
+/// Both databases with their programs, and what these were told.
+struct Sides {
+    databases: [Box<dyn Database>; 2],
+    seeded: u64,
+    /// Ours first.
+    runners: Vec<Runner>,
+    acknowledged: [Vec<u64>; 2],
+}
+
+impl Sides {
+    async fn prepare(backend: &dyn Backend, streams: u64, work: Work, clients: u64) -> Result<Self, Error> {
+        let databases = [backend.ours().await?, backend.by_hand().await?];
+        let mut runners = Vec::new();
+        for database in &databases {
+            seed(&**database, streams, &history(SEED), 1).await?;
+            runners.extend(database.programs(work, clients).await?);
+        }
+        let seeded = streams * SEED as u64;
+        Ok(Self { databases, seeded, runners, acknowledged: Default::default() })
+    }
+
+    /// Each round on the streams that `streams` gives for it.
+    async fn take_turns(
+        &mut self,
+        rounds: usize,
+        clients: u64,
+        length: Length,
+        streams: impl Fn(usize, usize) -> Range<u64>,
+    ) -> Result<Turns, Error> {
+        let Self { runners, acknowledged, .. } = self;
+        let [ours, by_hand] = acknowledged;
+        Turns::take(rounds, runners.len(), async |round, side| {
+            let runner = runners.get(side).ok_or("no such side")?;
+            let plan = Clients { clients, streams: streams(round, side), length };
+            let done = runner.run(plan).await?;
+            if side == 0 { &mut *ours } else { &mut *by_hand }.extend(done.acknowledged);
+            Ok(done.sample)
+        })
+        .await
+    }
+
+    async fn check(&mut self, name: &str) -> Result<(), Error> {
+        for (database, acknowledged) in self.databases.iter().zip(&mut self.acknowledged) {
+            check(name, &**database, self.seeded, acknowledged).await?;
+        }
+        Ok(())
+    }
+
+    fn hands(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        self.runners.iter().map(|runner| runner.name).enumerate().skip(1)
+    }
+}
+
+/// On distinct streams.
+pub(super) async fn commands(backend: &dyn Backend, effort: Effort, clients: u64) -> Result<Vec<Row>, Error> {
+    let work = format!("commands, {clients} {}", if clients == 1 { "client" } else { "clients" });
+    let streams = backend.streams();
+    let (times, rounds) = if backend.anew_each_round() { (effort.rounds, 1) } else { (1, effort.rounds) };
+    let (mut turns, mut hands) = (Turns::default(), Vec::new());
+    for _ in 0..times {
+        let mut sides = Sides::prepare(backend, streams, Work::Command, clients).await?;
+        let length = Length::Time(effort.time);
+        turns.extend(sides.take_turns(rounds, clients, length, |_, _| 0..streams).await?);
+        sides.check(&work).await?;
+        hands = sides.hands().collect();
+    }
+    let row = |(side, hand): (usize, &'static str)| {
+        let row = Row::new(backend.name(), &work, "commands", hand).of(&turns, side);
+        let aim = match (backend.name(), hand, clients) {
+            ("PostgreSQL", "select + insert", 1) | ("PostgreSQL", "grouped", 64) => Some(0.9),
+            ("PostgreSQL", "select + insert", 64) => Some(1.6),
+            ("JetStream", _, 64) => Some(0.8),
+            _ => None,
+        };
+        Row { clients: Some(clients), ..row.aim(aim) }
+    };
+    Ok(hands.into_iter().map(row).collect())
+}
+
+/// On one stream: a new one in each round, so that nobody has longer streams for having been faster.
+pub(super) async fn hot(backend: &dyn Backend, effort: Effort) -> Result<Vec<Row>, Error> {
+    const CLIENTS: u64 = 16;
+    const COMMANDS: u64 = 40;
+    let work = "commands, 16 clients on one stream";
+    // More streams than there can be sides.
+    let streams = effort.rounds as u64 * 4;
+    let mut sides = Sides::prepare(backend, streams, Work::Command, CLIENTS).await?;
+    let stream = |round: usize, side: usize| (round * 4 + side) as u64;
+    let turns = sides
+        .take_turns(effort.rounds, CLIENTS, Length::Commands(COMMANDS), |round, side| {
+            stream(round, side)..stream(round, side) + 1
+        })
+        .await?;
+    sides.check(work).await?;
+    for side in 0..sides.runners.len() {
+        let database = sides.databases.get(side.min(1)).ok_or("no such side")?;
+        for round in 0..effort.rounds {
+            let events = database.load(stream(round, side)).await?;
+            let expected = SEED as u64 + CLIENTS * COMMANDS;
+            if events != expected {
+                return Err(format!("{work}: the stream should have {expected} events, not {events}").into());
+            }
+        }
+    }
+    let row = |(side, hand)| {
+        let aim = (hand == "select + insert").then_some(1.8);
+        Row::new(backend.name(), work, "commands", hand).of(&turns, side).aim(aim)
+    };
+    Ok(sides.hands().map(row).collect())
+}
+
+/// Appends alone, 64 at a time.
+pub(super) async fn appends(backend: &dyn Backend, effort: Effort) -> Result<Vec<Row>, Error> {
+    const CLIENTS: u64 = 64;
+    let work = "appends, 64 in flight";
+    let mut sides = Sides::prepare(backend, 1, Work::Append, CLIENTS).await?;
+    if sides.hands().next().is_none() {
+        return Ok(Vec::new());
+    }
+    let turns = sides.take_turns(effort.rounds, CLIENTS, Length::Time(effort.time), |_, _| 0..1).await?;
+    sides.check(work).await?;
+    let row = |(side, hand)| Row::new(backend.name(), work, "appends", hand).of(&turns, side).aim(0.5);
+    Ok(sides.hands().map(row).collect())
+}

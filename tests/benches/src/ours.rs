@@ -1,0 +1,117 @@
+//! factum's side: the same for every store, as only the URL knows which it is.
+
+use std::{ops::Range, sync::Arc};
+
+use factum::{
+    Recorded, Repository, Store,
+    store::{Append, Commit, Expected, Filter, Name, NewEvent, Payload, Position, StreamId},
+};
+
+use crate::{
+    Error, Fact,
+    database::{Answer, Database, Program, Runner, Watch, Work},
+    derived::{Incident, IncidentCommand, IncidentEvent},
+};
+
+/// How many events a page of a replay has.
+const PAGE: usize = 500;
+
+/// The store behind a URL, with a repository in front of it.
+#[derive(Debug)]
+pub struct Ours {
+    store: Arc<dyn Store>,
+    incidents: Repository<Incident>,
+}
+
+impl Ours {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn open(url: &str) -> Result<Box<dyn Database>, Error> {
+        let store = factum::open(url).await?;
+        Ok(Box::new(Self { incidents: Repository::new(Arc::clone(&store)), store }))
+    }
+}
+
+fn new_event((name, payload): &Fact) -> NewEvent {
+    NewEvent {
+        name: Name::from_static(name),
+        schema: 1,
+        payload: Payload::json(payload.as_str()),
+        metadata: None,
+    }
+}
+
+impl Database for Ours {
+    fn append<'a>(&'a self, streams: Range<u64>, already: u64, events: &'a [Fact]) -> Answer<'a, ()> {
+        Box::pin(async move {
+            // By whatever codec, each event of a stream has a text of its own.
+            let append = |stream: u64| Append {
+                stream: StreamId::of::<Incident>(&stream),
+                expected: if already == 0 { Expected::NoStream } else { Expected::Exact(already.into()) },
+                tail: None,
+                events: events.iter().map(new_event).collect(),
+            };
+            self.store.append(Commit::new(streams.map(append).collect())).await?;
+            Ok(())
+        })
+    }
+
+    fn programs(&self, work: Work, _: u64) -> Answer<'_, Vec<Runner>> {
+        let runner = match work {
+            Work::Command => Runner::new("factum", &Arc::new(Commands(self.incidents.clone()))),
+            Work::Append => Runner::new("factum", &Arc::new(Appends(Arc::clone(&self.store)))),
+        };
+        Box::pin(async { Ok(vec![runner]) })
+    }
+
+    fn load(&self, stream: u64) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let loaded = self.incidents.load(&stream).await?;
+            Ok(loaded.map_or(0, |loaded| loaded.version.get()))
+        })
+    }
+
+    fn replay<'a>(&'a self, watch: Watch<'a>) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let (mut position, mut events) = (Position::START, 0);
+            loop {
+                let page = self.store.read_all(&Filter::All, position, PAGE).await?;
+                for recorded in page.events {
+                    match Recorded::<IncidentEvent>::decode(recorded)?.event {
+                        IncidentEvent::TextChanged { text } => watch(Some(&text)),
+                        _ => watch(None),
+                    }
+                    events += 1;
+                }
+                position = page.last;
+                if page.end {
+                    return Ok(events);
+                }
+            }
+        })
+    }
+}
+
+struct Commands(Repository<Incident>);
+
+impl Program for Commands {
+    async fn execute(&self, stream: u64, text: String) -> Result<(), Error> {
+        self.0.execute(&stream, IncidentCommand::ChangeText { text }).await?;
+        Ok(())
+    }
+}
+
+struct Appends(Arc<dyn Store>);
+
+impl Program for Appends {
+    async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
+        let payload = serde_json::to_string(&crate::hand::TextChanged { text: text.clone() })?;
+        let event = new_event(&("TextChanged", payload));
+        let stream = StreamId::new(Name::from_static("append"), text);
+        let append = Append { stream, expected: Expected::NoStream, tail: None, events: vec![event] };
+        self.0.append(Commit::new(vec![append])).await?;
+        Ok(())
+    }
+}
