@@ -185,7 +185,7 @@ impl Trouble for Three {
     async fn strike(&mut self, dice: &mut Rng) {
         self.strikes += 1;
         let leads = self.look().await;
-        let killed = if self.strikes % 3 == 0 {
+        let killed = if self.strikes.is_multiple_of(3) {
             self.others_killed += 1;
             (leads + dice.usize(1..3)) % 3
         } else {
