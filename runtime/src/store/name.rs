@@ -112,21 +112,39 @@ impl hash::Hash for Name {
 }
 
 /// How many names are remembered. When there are more, memory begins anew.
-#[cfg(feature = "jetstream")]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "jetstream"))]
 const NAMES: usize = 64;
 
 /// Names that were read before, so that the next event of this name costs no allocation.
-#[cfg(feature = "jetstream")]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "jetstream"))]
 #[derive(Debug, Default)]
 pub(super) struct Names(Vec<Name>);
 
-#[cfg(feature = "jetstream")]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "jetstream"))]
 impl Names {
     /// The name with this text.
+    #[cfg(any(feature = "postgres", feature = "jetstream"))]
     pub(super) fn get(&mut self, text: &str) -> Name {
-        if let Some(name) = self.0.iter().find(|name| name.as_str() == text) {
-            return name.clone();
+        match self.find(text.as_bytes()) {
+            Some(name) => name,
+            None => self.add(text),
         }
+    }
+
+    /// The name with these bytes; `None` if they are not text.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn get_bytes(&mut self, bytes: &[u8]) -> Option<Name> {
+        match self.find(bytes) {
+            Some(name) => Some(name),
+            None => std::str::from_utf8(bytes).ok().map(|text| self.add(text)),
+        }
+    }
+
+    fn find(&self, bytes: &[u8]) -> Option<Name> {
+        self.0.iter().find(|name| name.as_bytes() == bytes).cloned()
+    }
+
+    fn add(&mut self, text: &str) -> Name {
         if self.0.len() >= NAMES {
             self.0.clear();
         }

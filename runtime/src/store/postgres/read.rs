@@ -7,13 +7,15 @@ use tokio_postgres::{Row, RowStream, Statement, types::ToSql};
 
 use super::{
     connection::{Failure, Session},
-    row::{self, Names, columns, facts},
+    row::{self, columns, facts},
     tail::{End, from_version, stream_key},
     text,
 };
 use crate::{
     Version,
-    store::{Facts, Filter, Page, Position, StoreError, StreamId, StreamPage, Tail, key::StoreKey},
+    store::{
+        Facts, Filter, Page, Position, StoreError, StreamId, StreamPage, Tail, key::StoreKey, name::Names,
+    },
 };
 
 pub(super) const STREAM: &str = concat!(

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::text;
 use crate::{
     Metadata, Version,
-    store::{EventId, Name, Payload, Position, RecordedEvent, StoreError, StreamId},
+    store::{EventId, Name, Payload, Position, RecordedEvent, StoreError, StreamId, name::Names},
 };
 
 /// What every read of events begins with. What only whole events need comes behind `payload`.
@@ -46,27 +46,6 @@ const CAUSATION_ID: usize = 11;
 const NOTES: usize = 12;
 const CATEGORY: usize = 13;
 const STREAM_ID: usize = 14;
-
-/// How many names are remembered. When there are more, memory begins anew.
-const NAMES: usize = 64;
-
-/// Names that were read before, so that the next event of this name costs no allocation.
-#[derive(Debug, Default)]
-pub(super) struct Names(Vec<Name>);
-
-impl Names {
-    fn get(&mut self, text: &str) -> Name {
-        if let Some(name) = self.0.iter().find(|name| name.as_str() == text) {
-            return name.clone();
-        }
-        if self.0.len() >= NAMES {
-            self.0.clear();
-        }
-        let name = Name::from(text);
-        self.0.push(name.clone());
-        name
-    }
-}
 
 /// A row that cannot be what was written says so, with its position.
 fn damaged(row: &Row, column: usize) -> StoreError {

@@ -4,10 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Error, OptionalExtension};
 
-use crate::store::{Name, StreamId};
-
-/// How many names of events are remembered. When there are more, memory begins anew.
-const NAMES: usize = 64;
+use crate::store::{Name, StreamId, name::Names};
 
 /// Categories, streams and names that were met.
 #[derive(Debug, Default)]
@@ -59,25 +56,6 @@ impl Known {
     /// After a transaction was rolled back: the keys of what it made will be given to others.
     pub(super) fn forget(&mut self) {
         *self = Self { names: std::mem::take(&mut self.names), ..Self::default() };
-    }
-}
-
-/// Names that were read before, so that the next event of this name costs no allocation.
-#[derive(Debug, Default)]
-pub(super) struct Names(Vec<Name>);
-
-impl Names {
-    /// The name with these bytes; `None` if they are not text.
-    pub(super) fn get(&mut self, bytes: &[u8]) -> Option<Name> {
-        if let Some(name) = self.0.iter().find(|name| name.as_bytes() == bytes) {
-            return Some(name.clone());
-        }
-        let name = Name::from(std::str::from_utf8(bytes).ok()?);
-        if self.0.len() >= NAMES {
-            self.0.clear();
-        }
-        self.0.push(name.clone());
-        Some(name)
     }
 }
 

@@ -5,13 +5,15 @@ use rusqlite::{Connection, Error, Params, Row, params};
 use super::{
     connection::Session,
     error::failed,
-    known::{Known, Names},
+    known::Known,
     row::{self, Undecodable, columns},
     tail::{End, from_version},
 };
 use crate::{
     Version,
-    store::{Facts, Name, Page, Position, RecordedEvent, StoreError, StreamId, StreamPage, Tail},
+    store::{
+        Facts, Name, Page, Position, RecordedEvent, StoreError, StreamId, StreamPage, Tail, name::Names,
+    },
 };
 
 const STREAM: &str = concat!(

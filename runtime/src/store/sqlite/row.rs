@@ -6,10 +6,9 @@ use chrono::DateTime;
 use rusqlite::{Row, types::ValueRef};
 use uuid::Uuid;
 
-use super::known::Names;
 use crate::{
     Metadata, Version,
-    store::{EventId, Facts, Name, Payload, Position, RecordedEvent, StoreError, StreamId},
+    store::{EventId, Facts, Name, Payload, Position, RecordedEvent, StoreError, StreamId, name::Names},
 };
 
 /// The columns that everything here reads, in this order. What only whole events need comes behind `format`.
@@ -119,7 +118,7 @@ fn payload(row: &Row<'_>, names: &mut Names) -> Result<Payload, Undecodable> {
     match value(row, PAYLOAD)? {
         ValueRef::Text(json) => Ok(Payload::json(utf8(json, PAYLOAD)?)),
         ValueRef::Blob(bytes) => Ok(Payload::Other {
-            format: names.get(text(row, FORMAT)?.as_bytes()).ok_or(Undecodable(FORMAT))?,
+            format: names.get_bytes(text(row, FORMAT)?.as_bytes()).ok_or(Undecodable(FORMAT))?,
             bytes: bytes.into(),
         }),
         _ => Err(Undecodable(PAYLOAD)),
@@ -129,7 +128,7 @@ fn payload(row: &Row<'_>, names: &mut Names) -> Result<Payload, Undecodable> {
 /// A name that is known is one whose bytes are text.
 fn name(row: &Row<'_>, names: &mut Names) -> Result<Name, Undecodable> {
     match value(row, NAME)? {
-        ValueRef::Text(bytes) => names.get(bytes).ok_or(Undecodable(NAME)),
+        ValueRef::Text(bytes) => names.get_bytes(bytes).ok_or(Undecodable(NAME)),
         _ => Err(Undecodable(NAME)),
     }
 }
