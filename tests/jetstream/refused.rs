@@ -104,6 +104,9 @@ async fn a_stream_of_somebody_else() {
     is(StoreErrorKind::Foreign, "belong to another stream", refusal(&server.url("orders")).await);
 }
 
+/// What somebody changes, and what the refusal names.
+type Broken = (fn(&mut Config), &'static str);
+
 #[tokio::test]
 async fn a_stream_with_other_settings() {
     let Some(server) = Nats::shared() else { return };
@@ -111,7 +114,7 @@ async fn a_stream_with_other_settings() {
     drop(factum::open(&url).await.unwrap());
     let context = context(server).await;
     let ours = context.get_stream("settings").await.unwrap().cached_info().config.clone();
-    let broken: [(fn(&mut Config), &str); 4] = [
+    let broken: [Broken; 4] = [
         (|config| config.max_age = Duration::from_secs(600), "`max_age`"),
         (|config| config.discard = jetstream::stream::DiscardPolicy::Old, "`discard` new"),
         (|config| config.allow_direct = false, "`allow_direct`"),
