@@ -23,7 +23,7 @@ use factum::{
     Store,
     store::{Append, Commit, Expected, Filter, Name, NewEvent, Payload, Position, StreamId},
 };
-use factum_benches::{median, sqlite_by_hand::Error};
+use factum_benches::{Error, measure::median};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
