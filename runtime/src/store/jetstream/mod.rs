@@ -1,9 +1,11 @@
 //! The replicated log: events in NATS JetStream.
 
+mod consumer;
 mod listen;
 mod message;
 mod options;
 mod read;
+mod scan;
 mod server;
 mod setup;
 mod subject;
@@ -17,7 +19,7 @@ use tokio::sync::Semaphore;
 
 pub use options::JetStreamOptions;
 
-use self::{listen::Listener, server::Server, setup::Forbidden, subject::Subjects};
+use self::{listen::Listener, scan::Readers, server::Server, setup::Forbidden, subject::Subjects};
 use super::{
     AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
     Position, Store, StoreError, StreamId, StreamPage, key::StoreKey,
@@ -65,6 +67,7 @@ pub struct JetStreamStore {
     subjects: Subjects,
     listener: Listener,
     batches: Semaphore,
+    readers: Readers,
     capabilities: Capabilities,
 }
 
@@ -115,6 +118,7 @@ impl JetStreamStore {
             subjects,
             listener,
             batches: Semaphore::new(MOST_BATCHES),
+            readers: Readers::default(),
             capabilities,
         })
     }

@@ -1,21 +1,21 @@
-//! Pages of events.
+//! Pages of streams.
 
 use tokio::time::{Instant, sleep};
 
 use super::{
     JetStreamStore,
-    message::{self, Message, Names, first_after, last_position},
-    server::{Batch, PAUSE, Stored, Wanted},
+    message::{self, Message, Names},
+    server::{PAUSE, Stored, Wanted},
     subject::{StreamSubjects, left_in_page},
     tail::End,
 };
 use crate::{
     Version,
-    store::{Facts, Filter, Page, Position, StoreError, StoreErrorKind, StreamId, StreamPage, Tail},
+    store::{Facts, StoreError, StoreErrorKind, StreamId, StreamPage, Tail},
 };
 
 /// No question asks for more messages.
-const MOST_MESSAGES: usize = 1024;
+pub(super) const MOST_MESSAGES: usize = 1024;
 
 impl JetStreamStore {
     /// At most `limit` events of a stream, from this version on.
@@ -141,109 +141,9 @@ impl JetStreamStore {
         }
     }
 
-    /// At most `limit` matching events of the whole store, after this position.
-    pub(super) async fn all(
-        &self,
-        filter: &Filter,
-        after: Position,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        let mut page = Page { events: Vec::new(), last: after, end: true };
-        let start = first_after(after);
-        if start > i64::MAX.unsigned_abs() {
-            return Ok(page);
-        }
-        let (end, Batch { messages, more }) = match filter {
-            // One server can leave out the others itself. Several do not say whether all that there is was known to the
-            // one that answered, so there the others are needed to tell.
-            Filter::Categories(categories) if categories.len() == 1 && self.server.is_alone() => {
-                let subject =
-                    categories.first().map_or_else(String::new, |category| self.subjects.category(category));
-                // First how far to read: so nothing that comes in between is passed.
-                let end = self.end_of_all().await?;
-                (end, self.server.batch(Wanted::All(&subject), start, limit.min(MOST_MESSAGES)).await?)
-            }
-            _ => {
-                let batch = self.server.batch(Wanted::All(">"), start, limit.min(MOST_MESSAGES));
-                let (end, batch) = futures_util::try_join!(self.end_of_all(), batch)?;
-                (end, self.up_to(end, batch, start).await?)
-            }
-        };
-        let mut names = Names::default();
-        // What follows may be a commit of which not all is there.
-        let ends_here = !more || messages.last().is_some_and(|last| last.sequence >= end);
-        for stored in messages.iter().take_while(|stored| stored.sequence <= end) {
-            let Some(message) = self.event_message(stored)? else {
-                page.last = page.last.max(last_position(stored.sequence));
-                continue;
-            };
-            if !filter.matches(message.category()) {
-                page.last = page.last.max(last_position(stored.sequence));
-                continue;
-            }
-            message.events(None, &mut names, |event| {
-                if event.position <= after {
-                    return;
-                }
-                if page.events.len() < limit {
-                    page.last = event.position;
-                    page.events.push(event);
-                } else {
-                    page.end = false;
-                }
-            })?;
-            if !page.end {
-                return Ok(page);
-            }
-        }
-        page.end = ends_here;
-        if page.end && end >= start {
-            page.last = page.last.max(last_position(end));
-        }
-        Ok(page)
-    }
-
-    /// The position of the last event.
-    pub(super) async fn last(&self) -> Result<Position, StoreError> {
-        self.end_of_all()
-            .await
-            .map(|sequence| if sequence == 0 { Position::START } else { last_position(sequence) })
-    }
-
-    /// The sequence number of the last message of a commit that is there as a whole.
-    async fn end_of_all(&self) -> Result<u64, StoreError> {
-        let deadline = self.server.deadline();
-        loop {
-            let Some(last) = self.server.last(">").await? else { return Ok(0) };
-            if let Some(message) = self.event_message(&last)? {
-                let (part, parts) = message.part();
-                if part + 1 == parts {
-                    return Ok(last.sequence);
-                }
-            }
-            pause(deadline).await?;
-        }
-    }
-
-    /// The batch, which begins with this sequence number, with what is missing of it up to that one: who answered may not
-    /// have heard of it yet.
-    async fn up_to(&self, end: u64, mut batch: Batch, start: u64) -> Result<Batch, StoreError> {
-        let deadline = self.server.deadline();
-        loop {
-            let next = batch.messages.last().map_or(start, |last| last.sequence.saturating_add(1));
-            if batch.more || next > end {
-                return Ok(batch);
-            }
-            pause(deadline).await?;
-            let rest = self.server.batch(Wanted::All(">"), next, MOST_MESSAGES).await?;
-            batch.messages.extend(rest.messages);
-            batch.more = rest.more;
-        }
-    }
-
     /// The events in a message; `None` for a mark.
     pub(super) fn event_message<'a>(&self, stored: &'a Stored) -> Result<Option<Message<'a>>, StoreError> {
-        if self.subjects.is_mark(&stored.subject) {
+        if stored.payload.is_empty() {
             return Ok(None);
         }
         Message::decode(stored.sequence, &stored.payload).map(Some)
@@ -256,7 +156,7 @@ pub(super) fn decode<'a>(stored: &'a Stored, stream: &StreamId) -> Result<Messag
     if message.is_of(stream) { Ok(message) } else { Err(message::damaged(stored.sequence)) }
 }
 
-async fn pause(deadline: Instant) -> Result<(), StoreError> {
+pub(super) async fn pause(deadline: Instant) -> Result<(), StoreError> {
     if Instant::now() >= deadline {
         return Err(StoreError::new(
             StoreErrorKind::Unavailable,

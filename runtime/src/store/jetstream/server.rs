@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_nats::{
-    Client, HeaderMap, Message, Request, Subject,
+    Client, HeaderMap, Message, Request,
     client::RequestErrorKind,
     connection::State,
     jetstream::{
@@ -49,7 +49,7 @@ pub(super) struct Server {
     pub(super) client: Client,
     forbidden: Forbidden,
     name: String,
-    stream: Stream<()>,
+    pub(super) stream: Stream<()>,
     /// One server alone knows everything that it has acknowledged; of several, the leader does.
     alone: bool,
     timeout: Duration,
@@ -60,7 +60,6 @@ pub(super) struct Server {
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) sequence: u64,
-    pub(super) subject: Subject,
     pub(super) payload: bytes::Bytes,
 }
 
@@ -207,12 +206,8 @@ impl Server {
             Some(sequence) => self.stream.raw_message_builder().sequence(sequence).next_by_subject(subject),
             None => self.stream.raw_message_builder().last_by_subject(subject),
         };
-        match self.within(question.send()).await? {
-            Ok(message) => Ok(Some(Stored {
-                sequence: message.sequence,
-                subject: message.subject,
-                payload: message.payload,
-            })),
+        match self.within(question.send()).await?.1 {
+            Ok(message) => Ok(Some(Stored { sequence: message.sequence, payload: message.payload })),
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(Trouble::Busy(said("the server does not give a message").because(error))),
         }
@@ -308,7 +303,7 @@ impl Server {
         if let Some(headers) = headers {
             request = request.headers(headers);
         }
-        match self.within(self.client.send_request(subject.to_owned(), request)).await? {
+        match self.within(self.client.send_request(subject.to_owned(), request)).await?.1 {
             Ok(message) => Ok(message),
             Err(error) => Err(match error.kind() {
                 RequestErrorKind::NoResponders => {
@@ -322,14 +317,18 @@ impl Server {
         }
     }
 
-    /// Waits for an answer to something that is asked now.
-    async fn within<T>(&self, answer: impl Future<Output = T>) -> Result<T, Trouble> {
+    /// Waits for an answer to something that is asked now. On which connection it came.
+    pub(super) async fn within<T>(&self, answer: impl Future<Output = T>) -> Result<(u64, T), Trouble> {
         let connects = self.connected().await?;
-        self.unless_lost(connects, answer).await
+        Ok((connects, self.unless_lost(connects, answer).await?))
     }
 
     /// Waits for an answer as long as the connection on which it was asked is there.
-    async fn unless_lost<T>(&self, connects: u64, answer: impl Future<Output = T>) -> Result<T, Trouble> {
+    pub(super) async fn unless_lost<T>(
+        &self,
+        connects: u64,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, Trouble> {
         let mut answer = pin!(answer);
         let latest = Instant::now() + PATIENCE;
         loop {
@@ -366,7 +365,7 @@ impl Server {
     }
 }
 
-fn said(message: impl Into<String>) -> StoreError {
+pub(super) fn said(message: impl Into<String>) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, message)
 }
 
@@ -382,8 +381,7 @@ fn header<T: std::str::FromStr>(message: &Message, name: &'static str) -> Result
 
 fn stored(message: Message) -> Result<Stored, Trouble> {
     let sequence = header(&message, "Nats-Sequence")?;
-    let subject = header::<String>(&message, "Nats-Subject")?.into();
-    Ok(Stored { sequence, subject, payload: message.payload })
+    Ok(Stored { sequence, payload: message.payload })
 }
 
 /// Answers of several messages. All of them come to one subscription, because to begin one for each question would be a

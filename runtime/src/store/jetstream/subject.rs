@@ -50,11 +50,6 @@ impl Subjects {
         format!("{}.c.{}", self.name, commit.as_uuid().simple())
     }
 
-    /// Whether this is the subject of a mark.
-    pub(super) fn is_mark(&self, subject: &str) -> bool {
-        subject.strip_prefix(self.name.as_str()).is_some_and(|rest| rest.starts_with(".c."))
-    }
-
     /// Where the server tells of what it has stored.
     pub(super) fn told(&self) -> String {
         format!("{}.t.>", self.name)
