@@ -221,7 +221,9 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Facts, StoreError>> {
         Box::pin(async move {
-            let facts = self.loads.ask("reading a stream", |session| async move {
+            // Who is alone loads and appends over one connection: the server has one process to wake then.
+            let link = self.writer.idle().unwrap_or(&self.loads);
+            let facts = link.ask("reading a stream", |session| async move {
                 read::facts(&session, self.key, stream, from, limit.max(1)).await
             });
             match facts.await? {

@@ -59,6 +59,12 @@ impl Writer {
         Self { link, turn, requests }
     }
 
+    /// The connection, if nobody writes.
+    pub(super) fn idle(&self) -> Option<&Link> {
+        let alone = !self.turn.shared.load(Ordering::Relaxed) && self.turn.taken.try_lock().is_ok();
+        alone.then_some(&self.link)
+    }
+
     /// Queues the commit and waits for what becomes of it. Who is alone writes it himself, which saves the way to the task
     /// and back.
     pub(super) async fn append(&self, placed: Placed) -> Answer {
