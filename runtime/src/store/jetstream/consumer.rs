@@ -24,6 +24,8 @@ pub(super) struct Consumer {
     inbox: String,
     messages: Subscriber,
     connection: u64,
+    /// The number of the last question.
+    question: u64,
     /// How many messages are on their way.
     asked: usize,
     /// How many have come.
@@ -56,12 +58,22 @@ impl Consumer {
         let made =
             made.map_err(|cause| Trouble::Busy(said("the server makes no consumer").because(cause)))?;
         let inbox = server.client.new_inbox();
-        let messages = server.client.subscribe(inbox.clone()).await;
+        let messages = server.client.subscribe(format!("{inbox}.*")).await;
         let messages =
             messages.map_err(|cause| Trouble::Lost(said("subscribing to messages").because(cause)))?;
         let info = made.cached_info();
         let asks = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", info.stream_name, info.name);
-        Ok(Self { asks, inbox, messages, connection, asked: 0, come: 0, come_before: 0, more: true })
+        Ok(Self {
+            asks,
+            inbox,
+            messages,
+            connection,
+            question: 0,
+            asked: 0,
+            come: 0,
+            come_before: 0,
+            more: true,
+        })
     }
 
     /// Whether more messages follow, as far as the server has said.
@@ -80,18 +92,23 @@ impl Consumer {
         loop {
             let message = server.unless_lost(self.connection, self.messages.next()).await?;
             let message = message.ok_or_else(|| Trouble::Lost(said("the connection is closed")))?;
-            match message.status.map(|status| status.as_u16()) {
-                None => {}
-                // What was asked for is more bytes than may come at once: the rest is asked for again.
-                Some(409) if self.come > self.come_before => {
-                    self.ask(server, limit).await?;
+            if let Some(status) = message.status {
+                // Also the end of an answer is told, after its last message: then the next one is under way already.
+                if message.subject.rsplit('.').next() != Some(self.question.to_string().as_str()) {
                     continue;
                 }
-                Some(404 | 408) => {
-                    (self.asked, self.more) = (0, false);
-                    return Ok(None);
+                match status.as_u16() {
+                    404 | 408 => {
+                        (self.asked, self.more) = (0, false);
+                        return Ok(None);
+                    }
+                    // It is complete, or would have more bytes than asked for: the rest is asked for again.
+                    409 if self.come > self.come_before => {
+                        self.ask(server, limit).await?;
+                        continue;
+                    }
+                    _ => return Err(Trouble::Busy(said(format!("the server answers {status}")))),
                 }
-                Some(status) => return Err(Trouble::Busy(said(format!("the server answers {status}")))),
             }
             let place = message.reply.as_deref().and_then(place);
             let (sequence, number, behind) = place
@@ -116,7 +133,9 @@ impl Consumer {
         let ask = serde_json::to_vec(&Ask { batch: limit, max_bytes: MOST_BYTES, no_wait: true })
             .map_err(|cause| Trouble::Refused(said("a question").because(cause)))?;
         (self.asked, self.come_before) = (limit, self.come);
-        let asked = server.client.publish_with_reply(self.asks.clone(), self.inbox.clone(), ask.into()).await;
+        self.question += 1;
+        let reply = format!("{}.{}", self.inbox, self.question);
+        let asked = server.client.publish_with_reply(self.asks.clone(), reply, ask.into()).await;
         asked.map_err(|cause| Trouble::Lost(said("asking the server").because(cause)))
     }
 }

@@ -1,5 +1,6 @@
 //! The server database: events in PostgreSQL.
 
+mod columns;
 mod connection;
 mod error;
 mod lent;
@@ -57,7 +58,8 @@ const MOST_BYTES: usize = 256 << 20;
 /// # Concurrency
 /// The store has a connection for appends, one for loads, one for reads of the whole store, and while somebody waits,
 /// one that listens. Each is made when it is first needed, and made again when it was lost. All appends that wait share
-/// one statement: one round trip and one sync. The store belongs to the runtime in which it is opened.
+/// one statement: one round trip and one sync. Who is alone loads and appends over the same connection and waits for
+/// nobody. The store belongs to the runtime in which it is opened.
 ///
 /// # Time limits
 /// A connection is given up after `connect_timeout` (10 seconds), a question after
@@ -221,7 +223,9 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Facts, StoreError>> {
         Box::pin(async move {
-            let facts = self.loads.ask("reading a stream", |session| async move {
+            // Who is alone loads and appends over one connection: the server has one process to wake then.
+            let link = self.writer.idle().unwrap_or(&self.loads);
+            let facts = link.ask("reading a stream", |session| async move {
                 read::facts(&session, self.key, stream, from, limit.max(1)).await
             });
             match facts.await? {

@@ -1,21 +1,21 @@
 //! Commits as rows: one statement records a batch of them.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use tokio_postgres::{Error, types::ToSql};
 use uuid::Uuid;
 
 use super::{
+    columns::{Cells, Columns},
     connection::{Failure, Session},
     row,
     tail::{End, from_version, stream_key},
     text,
 };
 use crate::{
-    Metadata, Version,
+    Version,
     store::{
-        Append, Appended, Commit, Committed, Expected, NewEvent, Payload, Position, StoreError, Tail,
-        key::StoreKey,
+        Append, Appended, Commit, Committed, Expected, NewEvent, Position, StoreError, Tail, key::StoreKey,
     },
 };
 
@@ -58,8 +58,8 @@ pub(super) struct Placed {
 /// The last event of a stream. Where there is none, its version is 0, and its time before every other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    version: Version,
-    at: i64,
+    pub(super) version: Version,
+    pub(super) at: i64,
 }
 
 impl Placed {
@@ -86,7 +86,7 @@ impl Placed {
     }
 
     /// Whether this is one whose id has to be kept.
-    fn is_unconditional(&self) -> bool {
+    pub(super) fn is_unconditional(&self) -> bool {
         self.commit.appends.iter().all(|append| append.expected == Expected::Any)
     }
 
@@ -167,123 +167,7 @@ pub(super) struct Refused {
     pub(super) found: Option<Uuid>,
 }
 
-/// The batch as columns. Those that few events have a value in are empty where none has; the server fills them up.
-#[derive(Default)]
-struct Columns<'a> {
-    streams: Vec<Uuid>,
-    firsts: Vec<i64>,
-    commits: Vec<i32>,
-    unconditional_ids: Vec<Uuid>,
-    unconditional_commits: Vec<i32>,
-    event_commits: Vec<i32>,
-    event_streams: Vec<Uuid>,
-    versions: Vec<i64>,
-    times: Vec<i64>,
-    categories: Vec<Cow<'a, str>>,
-    stream_ids: Vec<Cow<'a, str>>,
-    ids: Vec<Uuid>,
-    names: Vec<Cow<'a, str>>,
-    schemas: Vec<i64>,
-    payloads: Vec<Option<&'a str>>,
-    formats: Vec<Option<Cow<'a, str>>>,
-    contents: Vec<Option<&'a [u8]>>,
-    actors: Vec<Option<Cow<'a, str>>>,
-    correlation_ids: Vec<Option<Cow<'a, str>>>,
-    causation_ids: Vec<Option<Cow<'a, str>>>,
-    notes: Vec<Option<String>>,
-}
-
-impl<'a> Columns<'a> {
-    fn add(&mut self, number: i32, placed: &'a Placed) {
-        if placed.is_unconditional() {
-            self.unconditional_ids.push(placed.commit.id.as_uuid());
-            self.unconditional_commits.push(number);
-        }
-        let mut index = 0;
-        for (append, place) in placed.commit.appends.iter().zip(&placed.after) {
-            let stream = stream_key(&append.stream);
-            let mut version = place.version.next();
-            let mut at = place.at;
-            self.streams.push(stream);
-            self.firsts.push(from_version(version));
-            self.commits.push(number);
-            for event in &append.events {
-                let nth = self.event_commits.len();
-                self.event_commits.push(number);
-                self.event_streams.push(stream);
-                self.versions.push(from_version(version));
-                at = placed.commit.event_at(index).map_or(at, |original| original.max(at));
-                self.times.push(at);
-                self.categories.push(text::encode(append.stream.category()));
-                self.stream_ids.push(text::encode(append.stream.id()));
-                self.ids.push(placed.commit.event_id(index).0);
-                let event = Cells::of(event);
-                self.names.push(event.name);
-                self.schemas.push(event.schema);
-                self.payloads.push(event.payload);
-                put(&mut self.formats, nth, event.format);
-                put(&mut self.contents, nth, event.bytes);
-                put(&mut self.actors, nth, event.actor);
-                put(&mut self.correlation_ids, nth, event.correlation_id);
-                put(&mut self.causation_ids, nth, event.causation_id);
-                put(&mut self.notes, nth, event.notes);
-                version = version.next();
-                index += 1;
-            }
-        }
-    }
-}
-
-/// What an event brings along, as the tables have it.
-struct Cells<'a> {
-    name: Cow<'a, str>,
-    schema: i64,
-    payload: Option<&'a str>,
-    format: Option<Cow<'a, str>>,
-    bytes: Option<&'a [u8]>,
-    actor: Option<Cow<'a, str>>,
-    correlation_id: Option<Cow<'a, str>>,
-    causation_id: Option<Cow<'a, str>>,
-    notes: Option<String>,
-}
-
-impl<'a> Cells<'a> {
-    fn of(event: &'a NewEvent) -> Self {
-        let (payload, format, bytes) = match &event.payload {
-            Payload::Json(json) if !json.contains('\0') => (Some(&**json), None, None),
-            Payload::Json(json) => (None, None, Some(json.as_bytes())),
-            Payload::Other { format, bytes } => (None, Some(text::encode(format)), Some(&**bytes)),
-        };
-        let said = event.metadata.as_deref();
-        let text = |field: fn(&Metadata) -> &Option<String>| {
-            said.and_then(|said| field(said).as_deref()).map(text::encode)
-        };
-        // Metadata with nothing in it is metadata all the same.
-        let notes = said.filter(|said| !said.notes.is_empty() || said.is_empty());
-        Self {
-            name: text::encode(&event.name),
-            schema: event.schema.into(),
-            payload,
-            format,
-            bytes,
-            actor: text(|said| &said.actor),
-            correlation_id: text(|said| &said.correlation_id),
-            causation_id: text(|said| &said.causation_id),
-            notes: notes.and_then(|said| serde_json::to_string(&said.notes).ok()),
-        }
-    }
-}
-
-/// Puts the value in its place, and nothing in those before that have none yet.
-fn put<T>(column: &mut Vec<Option<T>>, nth: usize, value: Option<T>) {
-    if value.is_some() {
-        column.resize_with(nth, || None);
-        column.push(value);
-    }
-}
-
-/// Records what can be recorded of the batch, in which no stream is twice, and either all commits keep their times or
-/// none. An outcome for each commit.
+/// Records what can be recorded of the batch, in which no stream is twice. An outcome for each commit.
 pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Outcome>, Error> {
     if let [placed] = batch
         && let ([append], [place]) = (placed.commit.appends.as_slice(), placed.after.as_slice())

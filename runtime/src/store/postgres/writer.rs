@@ -5,7 +5,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
 };
 
@@ -43,27 +43,47 @@ pub(super) struct Writer {
 }
 
 /// Who writes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Turn {
     taken: Mutex<()>,
-    /// Whether several had something to write the last time.
-    shared: AtomicBool,
+    /// How many commits in a row had nobody beside them.
+    alone: AtomicU32,
+}
+
+/// After this many commits that had nobody beside them, whoever has one is taken to be alone.
+const ALONE: u32 = 16;
+
+impl Turn {
+    fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Relaxed) >= ALONE
+    }
+
+    fn note(&self, commits: usize) {
+        let alone = if commits > 1 { 0 } else { self.alone.load(Ordering::Relaxed).saturating_add(1) };
+        self.alone.store(alone, Ordering::Relaxed);
+    }
 }
 
 impl Writer {
     /// Starts the task.
     pub(super) fn start(link: Arc<Link>) -> Self {
         let (requests, waiting) = mpsc::channel(MOST_COMMITS);
-        let turn = Arc::<Turn>::default();
+        let turn = Arc::new(Turn { taken: Mutex::default(), alone: AtomicU32::new(ALONE) });
         tokio::spawn(work_off(Arc::clone(&link), Arc::clone(&turn), waiting));
         Self { link, turn, requests }
+    }
+
+    /// The connection, if nobody writes.
+    pub(super) fn idle(&self) -> Option<&Link> {
+        let alone = self.turn.is_alone() && self.turn.taken.try_lock().is_ok();
+        alone.then_some(&self.link)
     }
 
     /// Queues the commit and waits for what becomes of it. Who is alone writes it himself, which saves the way to the task
     /// and back.
     pub(super) async fn append(&self, placed: Placed) -> Answer {
         let commit = placed.commit.id;
-        if !self.turn.shared.load(Ordering::Relaxed)
+        if self.turn.is_alone()
             && let Ok(_turn) = self.turn.taken.try_lock()
         {
             let mut answers = record(&self.link, vec![placed]).await;
@@ -95,6 +115,8 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
             return;
         }
         let _turn = turn.taken.lock().await;
+        // Others may be about to have something, too.
+        tokio::task::yield_now().await;
         let more = std::iter::from_fn(|| waiting.try_recv().ok());
         let candidates = std::mem::take(&mut postponed).into_iter().chain(first).chain(more);
         let mut batch = Vec::new();
@@ -119,7 +141,7 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
                 batch.push(request);
             }
         }
-        turn.shared.store(batch.len() + postponed.len() > 1, Ordering::Relaxed);
+        turn.note(batch.len() + postponed.len());
         let (placed, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|request| (request.placed, request.answer)).unzip();
         for (answer, outcome) in answers.into_iter().zip(record(&link, placed).await) {

@@ -1,0 +1,130 @@
+//! Commits as columns of the tables.
+
+use std::borrow::Cow;
+
+use uuid::Uuid;
+
+use super::{
+    tail::{from_version, stream_key},
+    text,
+    write::Placed,
+};
+use crate::{
+    Metadata,
+    store::{NewEvent, Payload},
+};
+
+/// The batch as columns. Those that few events have a value in are empty where none has; the server fills them up.
+#[derive(Default)]
+pub(super) struct Columns<'a> {
+    pub(super) streams: Vec<Uuid>,
+    pub(super) firsts: Vec<i64>,
+    pub(super) commits: Vec<i32>,
+    pub(super) unconditional_ids: Vec<Uuid>,
+    pub(super) unconditional_commits: Vec<i32>,
+    pub(super) event_commits: Vec<i32>,
+    pub(super) event_streams: Vec<Uuid>,
+    pub(super) versions: Vec<i64>,
+    pub(super) times: Vec<i64>,
+    pub(super) categories: Vec<Cow<'a, str>>,
+    pub(super) stream_ids: Vec<Cow<'a, str>>,
+    pub(super) ids: Vec<Uuid>,
+    pub(super) names: Vec<Cow<'a, str>>,
+    pub(super) schemas: Vec<i64>,
+    pub(super) payloads: Vec<Option<&'a str>>,
+    pub(super) formats: Vec<Option<Cow<'a, str>>>,
+    pub(super) contents: Vec<Option<&'a [u8]>>,
+    pub(super) actors: Vec<Option<Cow<'a, str>>>,
+    pub(super) correlation_ids: Vec<Option<Cow<'a, str>>>,
+    pub(super) causation_ids: Vec<Option<Cow<'a, str>>>,
+    pub(super) notes: Vec<Option<String>>,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn add(&mut self, number: i32, placed: &'a Placed) {
+        if placed.is_unconditional() {
+            self.unconditional_ids.push(placed.commit.id.as_uuid());
+            self.unconditional_commits.push(number);
+        }
+        let mut index = 0;
+        for (append, place) in placed.commit.appends.iter().zip(&placed.after) {
+            let stream = stream_key(&append.stream);
+            let mut version = place.version.next();
+            let mut at = place.at;
+            self.streams.push(stream);
+            self.firsts.push(from_version(version));
+            self.commits.push(number);
+            for event in &append.events {
+                let nth = self.event_commits.len();
+                self.event_commits.push(number);
+                self.event_streams.push(stream);
+                self.versions.push(from_version(version));
+                at = placed.commit.event_at(index).map_or(at, |original| original.max(at));
+                self.times.push(at);
+                self.categories.push(text::encode(append.stream.category()));
+                self.stream_ids.push(text::encode(append.stream.id()));
+                self.ids.push(placed.commit.event_id(index).0);
+                let event = Cells::of(event);
+                self.names.push(event.name);
+                self.schemas.push(event.schema);
+                self.payloads.push(event.payload);
+                put(&mut self.formats, nth, event.format);
+                put(&mut self.contents, nth, event.bytes);
+                put(&mut self.actors, nth, event.actor);
+                put(&mut self.correlation_ids, nth, event.correlation_id);
+                put(&mut self.causation_ids, nth, event.causation_id);
+                put(&mut self.notes, nth, event.notes);
+                version = version.next();
+                index += 1;
+            }
+        }
+    }
+}
+
+/// What an event brings along, as the tables have it.
+pub(super) struct Cells<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) schema: i64,
+    pub(super) payload: Option<&'a str>,
+    pub(super) format: Option<Cow<'a, str>>,
+    pub(super) bytes: Option<&'a [u8]>,
+    pub(super) actor: Option<Cow<'a, str>>,
+    pub(super) correlation_id: Option<Cow<'a, str>>,
+    pub(super) causation_id: Option<Cow<'a, str>>,
+    pub(super) notes: Option<String>,
+}
+
+impl<'a> Cells<'a> {
+    pub(super) fn of(event: &'a NewEvent) -> Self {
+        let (payload, format, bytes) = match &event.payload {
+            Payload::Json(json) if !json.contains('\0') => (Some(&**json), None, None),
+            Payload::Json(json) => (None, None, Some(json.as_bytes())),
+            Payload::Other { format, bytes } => (None, Some(text::encode(format)), Some(&**bytes)),
+        };
+        let said = event.metadata.as_deref();
+        let text = |field: fn(&Metadata) -> &Option<String>| {
+            said.and_then(|said| field(said).as_deref()).map(text::encode)
+        };
+        // Metadata with nothing in it is metadata all the same.
+        let notes = said.filter(|said| !said.notes.is_empty() || said.is_empty());
+        Self {
+            name: text::encode(&event.name),
+            schema: event.schema.into(),
+            payload,
+            format,
+            bytes,
+            actor: text(|said| &said.actor),
+            correlation_id: text(|said| &said.correlation_id),
+            causation_id: text(|said| &said.causation_id),
+            notes: notes.and_then(|said| serde_json::to_string(&said.notes).ok()),
+        }
+    }
+}
+
+/// Puts the value in its place, and nothing in those before that have none yet.
+fn put<T>(column: &mut Vec<Option<T>>, nth: usize, value: Option<T>) {
+    if value.is_some() {
+        column.resize_with(nth, || None);
+        column.push(value);
+    }
+}
