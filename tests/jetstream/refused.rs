@@ -191,6 +191,56 @@ async fn an_event_that_is_too_large() {
     assert_eq!(events_of(&store, "a").await.len(), 3);
 }
 
+/// Also one of several messages, of which the server refuses one that is not the last.
+#[tokio::test]
+async fn a_stream_that_takes_small_messages_only() {
+    let Some(server) = Nats::shared() else { return };
+    let url = server.url("small");
+    drop(factum::open(&url).await.unwrap());
+    let context = context(server).await;
+    let mut config = context.get_stream("small").await.unwrap().cached_info().config.clone();
+    config.max_message_size = 20_000;
+    context.update_stream(config).await.unwrap();
+    let store = factum::open(&url).await.unwrap();
+    assert!(store.capabilities().largest_payload.unwrap() < 20_000);
+    let begun = Instant::now();
+    let mut large = commit("a", Expected::NoStream, 3);
+    large.appends[0].events[0].payload = Payload::json(format!("\"{}\"", "x".repeat(30_000)));
+    match store.append(large).await {
+        Err(AppendError::Failed(error)) => assert!(error.to_string().contains("`max_msg_size`"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    // What fits in several messages goes into several.
+    store.append(commit("a", Expected::NoStream, 1_000)).await.unwrap();
+    assert_eq!(events_of(&store, "a").await.len(), 1_000);
+}
+
+/// A mirror for backup answers questions about the stream, too, and does not have everything.
+#[tokio::test]
+async fn a_mirror_answers_for_nobody() {
+    let Some(server) = Nats::shared() else { return };
+    let store = factum::open(&server.url("mirrored")).await.unwrap();
+    let mirror = jetstream::stream::Source {
+        name: "mirrored".to_owned(),
+        filter_subject: Some("mirrored.e.other.>".to_owned()),
+        ..Default::default()
+    };
+    let mirror =
+        Config { name: "mirror".to_owned(), mirror: Some(mirror), mirror_direct: true, ..Config::default() };
+    context(server).await.create_stream(mirror).await.unwrap();
+    for number in 0..30 {
+        store
+            .append(commit("a", if number == 0 { Expected::NoStream } else { Expected::Any }, 1))
+            .await
+            .unwrap();
+        assert_eq!(events_of(&store, "a").await.len(), number + 1);
+        assert_eq!(all(&store).await.len(), number + 1);
+        let head = store.head().await.unwrap();
+        assert_eq!(all(&store).await.last().unwrap().position, head);
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_known_is_not_assumed() {
     let Some(server) = Nats::shared() else { return };

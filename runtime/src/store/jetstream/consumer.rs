@@ -9,7 +9,10 @@ use async_nats::{
 use futures_util::StreamExt;
 use serde::Serialize;
 
-use super::server::{Server, Stored, Trouble, said};
+use super::{
+    get::Stored,
+    server::{Server, Trouble, said},
+};
 
 /// How long the server keeps a consumer of which nobody asks anything.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(10);
@@ -54,11 +57,11 @@ impl Consumer {
             memory_storage: true,
             ..pull::Config::default()
         };
-        let (connection, made) = server.within(server.stream.create_consumer(config)).await?;
+        let (connection, made) = server.within(&[], server.stream.create_consumer(config)).await?;
         let made =
             made.map_err(|cause| Trouble::Busy(said("the server makes no consumer").because(cause)))?;
         let inbox = server.client.new_inbox();
-        let messages = server.client.subscribe(format!("{inbox}.*")).await;
+        let messages = server.within(&[], server.client.subscribe(format!("{inbox}.*"))).await?.1;
         let messages =
             messages.map_err(|cause| Trouble::Lost(said("subscribing to messages").because(cause)))?;
         let info = made.cached_info();
@@ -90,7 +93,7 @@ impl Consumer {
             self.ask(server, limit).await?;
         }
         loop {
-            let message = server.unless_lost(self.connection, self.messages.next()).await?;
+            let message = server.unless_lost(self.connection, &[], self.messages.next()).await?;
             let message = message.ok_or_else(|| Trouble::Lost(said("the connection is closed")))?;
             if let Some(status) = message.status {
                 // Also the end of an answer is told, after its last message: then the next one is under way already.
@@ -135,7 +138,8 @@ impl Consumer {
         (self.asked, self.come_before) = (limit, self.come);
         self.question += 1;
         let reply = format!("{}.{}", self.inbox, self.question);
-        let asked = server.client.publish_with_reply(self.asks.clone(), reply, ask.into()).await;
+        let asking = server.client.publish_with_reply(self.asks.clone(), reply, ask.into());
+        let asked = server.unless_lost(self.connection, &[], asking).await?;
         asked.map_err(|cause| Trouble::Lost(said("asking the server").because(cause)))
     }
 }

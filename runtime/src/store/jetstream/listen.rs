@@ -3,13 +3,17 @@
 use std::{
     fmt,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_nats::Client;
 use futures_util::StreamExt;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-/// A subscription that hears of every message which the server has stored, while somebody waits.
+/// How long to wait for a subscription, before looking at intervals.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A subscription that hears of every message which the server has stored, once somebody has waited.
 pub(super) struct Listener {
     client: Client,
     subject: String,
@@ -49,11 +53,9 @@ impl Listener {
         if self.is_listening() {
             return true;
         }
-        let Ok(mut messages) = self.client.subscribe(self.subject.clone()).await else { return false };
-        // When this is answered, the server knows the subscription.
-        if self.client.flush().await.is_err() {
-            return false;
-        }
+        // While the connection is away, nobody waits for it here.
+        let subscribing = timeout(PATIENCE, self.client.subscribe(self.subject.clone()));
+        let Ok(Ok(mut messages)) = subscribing.await else { return false };
         let heard = self.heard.clone();
         let task = tokio::spawn(async move {
             while messages.next().await.is_some() {

@@ -1,10 +1,13 @@
 //! The replicated log: events in NATS JetStream.
 
 mod consumer;
+mod get;
 mod listen;
 mod message;
 mod options;
+mod outgoing;
 mod read;
+mod replies;
 mod scan;
 mod server;
 mod setup;
@@ -15,14 +18,14 @@ mod write;
 use std::time::Duration;
 
 use async_nats::{Client, jetstream::stream::StorageType};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 pub use options::JetStreamOptions;
 
 use self::{listen::Listener, scan::Readers, server::Server, setup::Forbidden, subject::Subjects};
 use super::{
     AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
-    Position, Store, StoreError, StreamId, StreamPage, key::StoreKey,
+    Position, Store, StoreError, StoreErrorKind, StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
 
@@ -31,6 +34,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// … and where they are told, in case that a message is lost.
 const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+
+/// How much longer than the server may take something may take altogether. Who gives up by himself knows more.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How many commits over several streams are on their way at the same time. The server has a bound, too.
 const MOST_BATCHES: usize = 16;
@@ -68,6 +74,8 @@ pub struct JetStreamStore {
     listener: Listener,
     batches: Semaphore,
     readers: Readers,
+    /// The largest message that the stream takes.
+    largest: usize,
     capabilities: Capabilities,
 }
 
@@ -101,11 +109,13 @@ impl JetStreamStore {
             StorageType::Memory => Durability::Process,
             StorageType::File => Durability::Unknown,
         };
+        let largest =
+            usize::try_from(config.max_message_size).ok().filter(|size| *size > 0).unwrap_or(usize::MAX);
         let supported: &[_] = &[Capability::Originals];
         let capabilities = Capabilities {
             wakes: true,
             replicas: config.num_replicas,
-            largest_payload: Some(client.max_payload().saturating_sub(write::OVERHEAD)),
+            largest_payload: Some(client.max_payload().min(largest).saturating_sub(outgoing::OVERHEAD)),
             ..Capabilities::new(durability).supporting(supported)
         };
         let alone = config.num_replicas == 1;
@@ -119,14 +129,27 @@ impl JetStreamStore {
             listener,
             batches: Semaphore::new(MOST_BATCHES),
             readers: Readers::default(),
+            largest,
             capabilities,
         })
     }
 
-    /// The largest payload of a message that the server takes.
+    /// What comes of this, unless it takes longer than the server may take for everything.
+    async fn in_time<T>(&self, doing: &str, answer: impl Future<Output = T>) -> Result<T, StoreError> {
+        timeout(self.server.timeout + GRACE, answer).await.map_err(|_| {
+            StoreError::new(
+                StoreErrorKind::Unavailable,
+                format!(
+                    "{doing} took longer than {:?}, so NATS is taken for unreachable",
+                    self.server.timeout
+                ),
+            )
+        })
+    }
+
+    /// The largest payload of a message that the server takes, as it is connected now.
     fn largest_message(&self) -> usize {
-        const HEADERS: usize = 1 << 10;
-        self.server.client.max_payload().saturating_sub(HEADERS)
+        self.server.client.max_payload().min(self.largest).saturating_sub(outgoing::HEADERS)
     }
 }
 
@@ -135,7 +158,10 @@ impl Store for JetStreamStore {
         Box::pin(async move {
             commit.validate()?;
             self.capabilities.check(&commit)?;
-            let committed = self.record(&commit).await?;
+            let committed = match self.in_time("appending", self.record(&commit)).await {
+                Ok(recorded) => recorded?,
+                Err(cause) => return Err(AppendError::Unknown { commit: commit.id, cause }),
+            };
             self.listener.tell();
             Ok(committed)
         })
@@ -147,7 +173,9 @@ impl Store for JetStreamStore {
         from: Version,
         limit: usize,
     ) -> BoxFuture<'a, Result<StreamPage, StoreError>> {
-        Box::pin(self.page(stream, from, limit.max(1)))
+        Box::pin(
+            async move { self.in_time("reading a stream", self.page(stream, from, limit.max(1))).await? },
+        )
     }
 
     fn read_facts<'a>(
@@ -156,7 +184,9 @@ impl Store for JetStreamStore {
         from: Version,
         limit: usize,
     ) -> BoxFuture<'a, Result<Facts, StoreError>> {
-        Box::pin(self.facts(stream, from, limit.max(1)))
+        Box::pin(
+            async move { self.in_time("reading a stream", self.facts(stream, from, limit.max(1))).await? },
+        )
     }
 
     fn read_all<'a>(
@@ -165,11 +195,11 @@ impl Store for JetStreamStore {
         after: Position,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
-        Box::pin(self.all(filter, after, limit.max(1)))
+        Box::pin(async move { self.in_time("reading events", self.all(filter, after, limit.max(1))).await? })
     }
 
     fn head(&self) -> BoxFuture<'_, Result<Position, StoreError>> {
-        Box::pin(self.last())
+        Box::pin(async move { self.in_time("looking for the last event", self.last()).await? })
     }
 
     fn wait(&self, after: Position) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -178,7 +208,7 @@ impl Store for JetStreamStore {
             // Listen before looking, so that what comes in between is not missed.
             loop {
                 let pause = if self.listener.listen().await { LOOK_ANYWAY } else { LOOK_EVERY };
-                if self.last().await? > after {
+                if self.head().await? > after {
                     return Ok(());
                 }
                 let _ = tokio::time::timeout(pause, heard.changed()).await;

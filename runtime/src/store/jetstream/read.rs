@@ -4,8 +4,9 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     JetStreamStore,
+    get::{Stored, Wanted},
     message::{self, Message, Names},
-    server::{PAUSE, Stored, Wanted},
+    server::PAUSE,
     subject::{StreamSubjects, left_in_page},
     tail::End,
 };
@@ -70,9 +71,9 @@ impl JetStreamStore {
         let subjects = self.subjects.stream(stream);
         // Who answers may not have heard yet of the last messages. Who leads knows them.
         let (mut messages, last) = if self.server.is_alone() {
-            (self.messages(&subjects, from).await?, None)
+            (self.messages(&subjects, from, limit).await?, None)
         } else {
-            futures_util::try_join!(self.messages(&subjects, from), self.end(stream))
+            futures_util::try_join!(self.messages(&subjects, from, limit), self.end(stream))
                 .map(|(messages, end)| (messages, Some(end.version)))?
         };
         let deadline = self.server.deadline();
@@ -112,25 +113,37 @@ impl JetStreamStore {
             if goes_on && !page_is_full {
                 pause(deadline).await?;
             }
-            messages = self.messages(&subjects, expected).await?;
-            if page_is_full && !goes_on && messages.is_empty() {
-                return Ok((None, end.map(|(end, _)| Tail::new(end))));
+            messages = self.messages(&subjects, expected, left).await?;
+            if messages.is_empty() {
+                if !goes_on {
+                    return Ok((None, end.map(|(end, _)| Tail::new(end))));
+                }
+                pause(deadline).await?;
             }
         }
     }
 
-    /// The messages of the page of a stream in which this version is.
-    async fn messages(&self, subjects: &StreamSubjects, version: Version) -> Result<Vec<Stored>, StoreError> {
+    /// The messages of the page of a stream in which this version is: those before it, and behind it as many as have
+    /// `limit` events and one more, or to the end of the page.
+    async fn messages(
+        &self,
+        subjects: &StreamSubjects,
+        version: Version,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
         let subject = subjects.page(version);
-        let wanted = Wanted::LastOfEach(&subject);
-        let mut batch = self.server.batch(wanted, 1, MOST_MESSAGES).await?;
-        while batch.more {
-            let next = batch.messages.last().map_or(1, |last| last.sequence.saturating_add(1));
-            let rest = self.server.batch(wanted, next, MOST_MESSAGES).await?;
-            batch.messages.extend(rest.messages);
-            batch.more = rest.more;
+        let before = left_in_page(Version::FIRST) - left_in_page(version);
+        let mut missing = before.saturating_add(limit).saturating_add(1).min(MOST_MESSAGES);
+        let mut messages: Vec<Stored> = Vec::new();
+        loop {
+            let next = messages.last().map_or(1, |last| last.sequence.saturating_add(1));
+            let batch = self.server.batch(Wanted::LastOfEach(&subject), next, missing).await?;
+            missing = missing.saturating_sub(batch.messages.len());
+            messages.extend(batch.messages);
+            if !batch.more || missing == 0 {
+                return Ok(messages);
+            }
         }
-        Ok(batch.messages)
     }
 
     /// The end of a stream, as whoever leads the servers knows it.
@@ -138,6 +151,24 @@ impl JetStreamStore {
         match self.server.last(&self.subjects.stream(stream).all()).await? {
             None => Ok(End::none(self.key, stream.clone())),
             Some(last) => Ok(End::behind(self.key, stream.clone(), &decode(&last, stream)?)),
+        }
+    }
+
+    /// So many messages from this sequence number on, which are there: somebody has seen one of them or the mark before.
+    pub(super) async fn these(&self, first: u64, count: u32) -> Result<Vec<Stored>, StoreError> {
+        let deadline = self.server.deadline();
+        let mut messages: Vec<Stored> = Vec::new();
+        loop {
+            let missing = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(messages.len());
+            if missing == 0 {
+                return Ok(messages);
+            }
+            let next = messages.last().map_or(first, |last| last.sequence.saturating_add(1));
+            let batch = self.server.batch(Wanted::All(">"), next, missing).await?;
+            if batch.messages.is_empty() {
+                pause(deadline).await?;
+            }
+            messages.extend(batch.messages);
         }
     }
 

@@ -11,9 +11,10 @@ use std::{
 use super::{
     JetStreamStore,
     consumer::Consumer,
+    get::{Batch, Stored, Wanted},
     message::{Names, first_after, last_position},
     read::{MOST_MESSAGES, pause},
-    server::{Batch, Server, Stored, Trouble, Wanted},
+    server::{Server, Trouble},
 };
 use crate::store::{Filter, Page, Position, StoreError};
 

@@ -1,7 +1,7 @@
 //! Connects, and sees that server and stream are as they have to be.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -30,21 +30,35 @@ const OLDEST: (u64, u64) = (2, 12);
 /// What the stream says of whose it is, and in which form its messages are.
 const MARK: (&str, &str) = ("factum", "1");
 
+/// How often the connection is tried. After two that are not answered it is made anew.
+const PING_EVERY: Duration = Duration::from_secs(5);
+
 /// How long the server remembers the ids of commits. Later a commit that is given again is recognised by what is there.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// What the server forbade last. It says so beside what it was asked, and answers nothing.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Forbidden(Arc<Mutex<Option<String>>>);
+pub(super) struct Forbidden(Arc<Mutex<VecDeque<String>>>);
+
+/// How much of what the server forbade is remembered.
+const MOST_FORBIDDEN: usize = 64;
 
 impl Forbidden {
     fn note(&self, said: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(said);
+        let mut forbidden = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if forbidden.len() >= MOST_FORBIDDEN {
+            forbidden.pop_front();
+        }
+        forbidden.push_back(said);
     }
 
-    /// The error, if the server forbade something since this was asked before.
-    pub(super) fn take(&self) -> Option<StoreError> {
-        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    /// The error, if the server forbade to publish or to subscribe to one of these subjects.
+    pub(super) fn take(&self, subjects: &[&str]) -> Option<StoreError> {
+        let mut forbidden = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_one =
+            |said: &String| said.split('"').nth(1).is_some_and(|subject| subjects.contains(&subject));
+        let found = forbidden.iter().position(is_one)?;
+        let said = forbidden.remove(found)?;
         Some(StoreError::new(
             StoreErrorKind::Denied,
             format!(
@@ -55,12 +69,12 @@ impl Forbidden {
     }
 
     /// Waits for an answer, or until the server says that it was forbidden to ask.
-    async fn unless<T>(&self, answer: impl Future<Output = T>) -> Result<T, StoreError> {
+    async fn unless<T>(&self, subjects: &[&str], answer: impl Future<Output = T>) -> Result<T, StoreError> {
         let mut answer = pin!(answer);
         loop {
             match timeout(Duration::from_millis(50), &mut answer).await {
                 Ok(answer) => return Ok(answer),
-                Err(_) => self.take().map_or(Ok(()), Err)?,
+                Err(_) => self.take(subjects).map_or(Ok(()), Err)?,
             }
         }
     }
@@ -78,6 +92,8 @@ pub(super) async fn connect(options: &JetStreamOptions) -> Result<(Client, Forbi
     let forbidden = Forbidden::default();
     let mut connecting = ConnectOptions::new()
         .name("factum")
+        // A connection that is dead and does not say so is noticed.
+        .ping_interval(PING_EVERY)
         .require_tls(options.tls)
         .connection_timeout(options.timeout.min(Duration::from_secs(10)))
         .request_timeout(Some(options.timeout))
@@ -142,7 +158,9 @@ pub(super) async fn prepare(
     }
     let mut context = jetstream::new(client.clone());
     context.set_timeout(options.timeout);
-    let found = forbidden.unless(async {
+    let asked = ["INFO", "CREATE"].map(|asked| format!("$JS.API.STREAM.{asked}.{}", options.name));
+    let asked = asked.each_ref().map(String::as_str);
+    let found = forbidden.unless(&asked, async {
         match find(&context, &options.name).await? {
             Some(found) => Ok(found),
             None if options.existing => Err(StoreError::new(
@@ -321,6 +339,10 @@ fn check(found: &Config, options: &JetStreamOptions, subjects: &Subjects) -> Res
             "no `mirror` and no `sources`".to_owned(),
         ),
         (!found.sealed, "not to be `sealed`".to_owned()),
+        (
+            found.republish.as_ref().is_some_and(|told| told.destination == subjects.told()),
+            format!("`republish` of {} to {}", subjects.events(), subjects.told()),
+        ),
     ];
     match needed.into_iter().find(|(right, _)| !right) {
         None => Ok(()),

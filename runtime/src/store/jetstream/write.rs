@@ -1,37 +1,22 @@
 //! Commits as messages: one for each stream, stored together or not at all.
 
-use async_nats::{HeaderMap, jetstream::ErrorCode};
-use bytes::Bytes;
+use async_nats::jetstream::ErrorCode;
 use chrono::{DateTime, Utc};
-use tokio::time::{Instant, sleep};
-use uuid::Uuid;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     JetStreamStore,
-    message::{Message, Part, positions},
-    server::{Ack, ApiError, PAUSE, Trouble},
-    subject::left_in_page,
+    message::{Message, positions},
+    outgoing::{Outgoing, encode, time_of_last},
+    server::{Ack, ApiError, PAUSE, Trouble, said},
     tail::End,
 };
 use crate::{
     Version,
     store::{
-        Append, AppendError, Appended, Commit, Committed, Expected, NewEvent, StoreError, StoreErrorKind,
-        Tail, record::now,
+        Append, AppendError, Appended, Commit, Committed, StoreError, StoreErrorKind, Tail, record::now,
     },
 };
-
-/// So many messages the server stores together at most.
-const MOST_MESSAGES: usize = 1_000;
-
-/// What a message has beside the payloads of its events: headers, subject, and what the envelope says of the stream.
-pub(super) const OVERHEAD: usize = 4 << 10;
-
-/// What the envelope says of one event, without names.
-const PER_EVENT: usize = 64;
-
-/// Messages are not larger than this if more than one event has to go into them.
-const LARGE: usize = 1 << 20;
 
 /// A commit on its way.
 struct Recording<'a> {
@@ -44,10 +29,10 @@ struct Recording<'a> {
 
 /// What came of an attempt.
 enum Attempt {
-    /// The first of the messages has this sequence number.
+    /// The last of the messages has this sequence number.
     Stored(u64),
-    /// It was stored before, in a message with this sequence number if it is known.
-    Known(Option<u64>),
+    /// It was stored before, in a message with this sequence number.
+    Known(u64),
     /// A stream has moved on.
     Stale,
 }
@@ -58,43 +43,37 @@ impl JetStreamStore {
     }
 }
 
-impl Recording<'_> {
+impl<'a> Recording<'a> {
     async fn run(mut self) -> Result<Committed, AppendError> {
         let appends = &self.commit.appends;
         let mut ends: Vec<Option<End>> =
             appends.iter().map(|append| End::given(append, self.store.key)).collect();
         loop {
-            let ends_now = match self.find(&mut ends).await {
-                Ok(Ok(found)) => found,
-                Ok(Err(conflict)) => match self.given_before().await {
-                    Ok(Some(committed)) => return Ok(committed),
-                    Ok(None) => return Err(conflict.into_error()),
-                    Err(error) => return Err(self.gave_up(error)),
-                },
+            let found = match self.find(&mut ends).await {
+                Ok(found) => found,
                 Err(error) => return Err(self.gave_up(error)),
             };
+            let ends_now = match found {
+                Ok(ends) => ends,
+                Err(moved) => match self.given_before(Some(moved.append)).await {
+                    Ok(Some(committed)) => return Ok(committed),
+                    Ok(None) => return Err(self.conflict(moved)),
+                    Err(error) => return Err(self.gave_up(error)),
+                },
+            };
             let now = now().timestamp_micros();
-            let messages = self.encode(&ends_now, now)?;
+            let messages =
+                match encode(self.commit, &self.store.subjects, &ends_now, now, self.store.largest_message())
+                {
+                    Ok(messages) => messages,
+                    Err(error) => return Err(self.gave_up(error)),
+                };
+            let lengths: Vec<usize> = messages.iter().map(|message| message.events).collect();
             match self.attempt(messages).await {
-                Ok(Attempt::Stored(first)) => return self.committed(&ends_now, now, first),
-                Ok(Attempt::Known(sequence)) => {
-                    let found = match sequence {
-                        Some(sequence) => self.whole(sequence).await,
-                        None => self.given_before().await,
-                    };
-                    return match found {
-                        Ok(Some(committed)) => Ok(committed),
-                        Ok(None) => Err(AppendError::Unknown {
-                            commit: self.commit.id,
-                            cause: StoreError::corrupt(
-                                "the server has the commit, and does not give it back",
-                            ),
-                        }),
-                        Err(cause) => Err(AppendError::Unknown { commit: self.commit.id, cause }),
-                    };
-                }
+                Ok(Attempt::Stored(last)) => return self.committed(&ends_now, now, &lengths, last),
+                Ok(Attempt::Known(sequence)) => return self.known(sequence).await,
                 // Another one was faster, or is about to be: see where the streams are now.
-                Ok(Attempt::Stale) => match self.given_before().await {
+                Ok(Attempt::Stale) => match self.given_before(None).await {
                     Ok(Some(committed)) => return Ok(committed),
                     Ok(None) => ends.fill(None),
                     Err(error) => return Err(self.gave_up(error)),
@@ -111,11 +90,29 @@ impl Recording<'_> {
                     StoreError::new(StoreErrorKind::Unavailable, "the server does not take the commit");
                 return Err(self.gave_up(error));
             }
-            if self.lost.is_some() {
-                sleep(PAUSE).await;
-            } else {
-                sleep(PAUSE.mul_f64(fastrand::f64())).await;
+            // Those who met each other do not meet again.
+            sleep(PAUSE.mul_f64(0.5 + 0.5 * fastrand::f64())).await;
+        }
+    }
+
+    /// The answer to a commit of which the server says that it is stored.
+    async fn known(&self, sequence: u64) -> Result<Committed, AppendError> {
+        let cause = match self.whole(sequence).await {
+            Ok(Some(committed)) => return Ok(committed),
+            Ok(None) => StoreError::corrupt("the server has the commit, and does not give it back"),
+            Err(cause) => cause,
+        };
+        Err(AppendError::Unknown { commit: self.commit.id, cause })
+    }
+
+    /// The stream is elsewhere, and not because of this commit.
+    fn conflict(&mut self, moved: Moved<'_>) -> AppendError {
+        match self.lost.take() {
+            // What was given may still be on its way to where it was expected, if who answers has not come so far.
+            Some(cause) if moved.append.expected.version() > Some(moved.actual) => {
+                AppendError::Unknown { commit: self.commit.id, cause }
             }
+            _ => moved.into_error(),
         }
     }
 
@@ -128,7 +125,7 @@ impl Recording<'_> {
     }
 
     /// Where each append goes, as far as it is not known; or the first that expects another version.
-    async fn find(&self, ends: &mut [Option<End>]) -> Result<Result<Vec<End>, Moved<'_>>, StoreError> {
+    async fn find(&self, ends: &mut [Option<End>]) -> Result<Result<Vec<End>, Moved<'a>>, StoreError> {
         let mut found = Vec::with_capacity(ends.len());
         for (append, end) in self.commit.appends.iter().zip(ends) {
             let end = match end.take() {
@@ -143,147 +140,51 @@ impl Recording<'_> {
         Ok(Ok(found))
     }
 
-    /// Whether this is one whose id has to be kept.
-    fn is_unconditional(&self) -> bool {
-        self.commit.appends.iter().all(|append| append.expected == Expected::Any)
-    }
-
-    /// The messages of the commit, behind these ends.
-    fn encode(&self, ends: &[End], now: i64) -> Result<Vec<Outgoing>, AppendError> {
-        let largest = self.store.largest_message();
-        let mut parts = Vec::with_capacity(ends.len());
-        let mut index = 0;
-        for (append, end) in self.commit.appends.iter().zip(ends) {
-            let mut version = end.version.next();
-            let mut at = end.at;
-            let mut rest = append.events.as_slice();
-            while !rest.is_empty() {
-                let (events, behind) = rest.split_at(fitting(rest, version, largest));
-                let originals = self.originals(index, events.len(), &mut at);
-                if originals.is_empty() {
-                    at = at.max(now);
-                }
-                parts.push(Part {
-                    stream: &append.stream,
-                    commit: self.commit.id,
-                    index,
-                    part: (0, 0),
-                    more: !behind.is_empty(),
-                    version,
-                    at,
-                    events,
-                    originals,
-                });
-                index += events.len();
-                version = version.plus(events.len() as u64);
-                rest = behind;
-            }
-        }
-        let marks = usize::from(self.is_unconditional());
-        let count = parts.len() + marks;
-        if count > MOST_MESSAGES {
-            return Err(StoreError::invalid(format!(
-                "the commit needs {count} messages, one for each stream at least; the server stores at most {MOST_MESSAGES} \
-                 together: split the commit"
-            ))
-            .into());
-        }
-        let parts_in_all = u32::try_from(count).unwrap_or(u32::MAX);
-        let mut messages = Vec::with_capacity(count);
-        if marks == 1 {
-            messages.push(Outgoing::new(self.store.subjects.mark(self.commit.id), Bytes::new()));
-        }
-        for (mut part, number) in parts.into_iter().zip(marks as u32..) {
-            part.part = (number, parts_in_all);
-            let payload = part.encode()?;
-            if payload.len() > largest {
-                return Err(StoreError::invalid(format!(
-                    "an event of {} bytes for `{}` is larger than the {largest} bytes that the server takes: raise its \
-                     `max_payload`, or keep the bytes elsewhere and record where",
-                    payload.len(),
-                    part.stream
-                ))
-                .into());
-            }
-            // A version is free if there is no message of its subject.
-            let subject = self.store.subjects.stream(part.stream).message(part.version);
-            messages.push(Outgoing::new(subject, payload.into()));
-        }
-        let id = self.commit.id.to_string();
-        if count == 1 {
-            for message in &mut messages {
-                message.headers.insert("Nats-Msg-Id", id.as_str());
-            }
-        } else {
-            for (message, number) in messages.iter_mut().zip(1_usize..) {
-                message.headers.insert("Nats-Batch-Id", id.as_str());
-                message.headers.insert("Nats-Batch-Sequence", number.to_string());
-                if number == count {
-                    message.headers.insert("Nats-Batch-Commit", "1");
-                }
-            }
-        }
-        Ok(messages)
-    }
-
-    /// The ids and times of so many events from this index on, if they were recorded before, in another store. Times never
-    /// go back, so each is at least the one before.
-    fn originals(&self, index: usize, count: usize, at: &mut i64) -> Vec<(Uuid, i64)> {
-        let originals = self.commit.originals.iter().skip(index).take(count);
-        let kept = originals.map(|original| {
-            *at = original.at.timestamp_micros().max(*at);
-            (original.id.0, *at)
-        });
-        kept.collect()
-    }
-
-    /// The time of the last of so many events from this index on, behind an end of that time.
-    fn time_of_last(&self, index: &mut usize, count: usize, mut at: i64, now: i64) -> i64 {
-        let originals = self.originals(*index, count, &mut at);
-        *index += count;
-        if originals.is_empty() { at.max(now) } else { at }
-    }
-
     async fn attempt(&self, messages: Vec<Outgoing>) -> Result<Attempt, Trouble> {
         let count = messages.len() as u64;
         let _turn = match count {
             1 => None,
             // The server stores a bounded number of commits over several streams at the same time.
-            _ => self.store.batches.acquire().await.ok(),
+            _ => match timeout_at(self.deadline, self.store.batches.acquire()).await {
+                Ok(turn) => turn.ok(),
+                Err(_) => {
+                    return Err(Trouble::Busy(said(
+                        "too many commits over several streams are on their way",
+                    )));
+                }
+            },
         };
         let messages =
             messages.into_iter().map(|message| (message.subject, message.headers, message.payload)).collect();
         let Ack { sequence, duplicate, error } = self.store.server.publish(messages).await?;
         match error {
-            None if duplicate => Ok(Attempt::Known(Some(sequence))),
-            None => Ok(Attempt::Stored(sequence.saturating_sub(count - 1))),
+            None if duplicate => Ok(Attempt::Known(sequence)),
+            None => Ok(Attempt::Stored(sequence)),
             Some(error) => refused(&error),
         }
     }
 
-    /// The answer, if the first of the messages has this sequence number.
-    fn committed(&self, ends: &[End], now: i64, first: u64) -> Result<Committed, AppendError> {
-        let mut sequence = first.saturating_add(u64::from(self.is_unconditional()));
-        let largest = self.store.largest_message();
+    /// The answer, if the last of the messages has this sequence number and they have so many events each.
+    fn committed(
+        &self,
+        ends: &[End],
+        now: i64,
+        lengths: &[usize],
+        last: u64,
+    ) -> Result<Committed, AppendError> {
+        let first = (last + 1).saturating_sub(lengths.len() as u64);
+        let mut places =
+            lengths.iter().zip(first..).flat_map(|(length, sequence)| positions(sequence, *length));
         let mut appends = Vec::with_capacity(ends.len());
         let mut index = 0;
         for (append, end) in self.commit.appends.iter().zip(ends) {
-            let mut positions_of_all = Vec::with_capacity(append.events.len());
-            let mut rest = append.events.as_slice();
-            let mut version = end.version.next();
-            while !rest.is_empty() {
-                let (events, behind) = rest.split_at(fitting(rest, version, largest));
-                positions_of_all.extend(positions(sequence, events.len()));
-                version = version.plus(events.len() as u64);
-                sequence = sequence.saturating_add(1);
-                rest = behind;
-            }
-            let at = self.time_of_last(&mut index, append.events.len(), end.at, now);
-            let version = end.version.plus(append.events.len() as u64);
+            let events = append.events.len();
+            let at = time_of_last(self.commit, &mut index, events, end.at, now);
+            let version = end.version.plus(events as u64);
             appends.push(Appended {
                 first: end.version.next(),
-                positions: positions_of_all,
-                at: time(at)?,
+                positions: places.by_ref().take(events).collect(),
+                at: time(at).map_err(|cause| AppendError::Unknown { commit: self.commit.id, cause })?,
                 tail: Some(Tail::new(End { version, at, ..end.clone() })),
             });
         }
@@ -291,10 +192,12 @@ impl Recording<'_> {
     }
 
     /// The answer to the commit, if it has taken effect already. Then its mark is there, or its own events stand where
-    /// it would put them.
-    async fn given_before(&self) -> Result<Option<Committed>, StoreError> {
+    /// it would put them: of the append that conflicts, if one does.
+    async fn given_before(&self, moved: Option<&Append>) -> Result<Option<Committed>, StoreError> {
         let Self { store, commit, .. } = self;
-        let expecting = commit.appends.iter().find_map(|append| Some((append, append.expected.version()?)));
+        let conditional = || commit.appends.iter().find(|append| append.expected.version().is_some());
+        let expecting =
+            moved.or_else(conditional).and_then(|append| Some((append, append.expected.version()?)));
         let (subject, behind) = match expecting {
             None => (store.subjects.mark(commit.id), 1),
             Some((append, version)) => (store.subjects.stream(&append.stream).message(version.next()), 0),
@@ -318,8 +221,7 @@ impl Recording<'_> {
         let mut appends: Vec<Appended> = Vec::with_capacity(self.commit.appends.len());
         let mut streams = self.commit.appends.iter().map(|append| &append.stream);
         let mut stream = streams.next();
-        for sequence in first..first.saturating_add(parts.into()) {
-            let Some(stored) = server.next(">", sequence).await? else { return Ok(None) };
+        for stored in self.store.these(first, parts).await? {
             let Some(message) = self.store.event_message(&stored)? else { continue };
             let Some(of) = stream.filter(|stream| message.is_of(stream)) else { return Ok(None) };
             self.add(&mut appends, of, &message)?;
@@ -376,39 +278,9 @@ impl Moved<'_> {
     }
 }
 
-/// A message to be stored.
-struct Outgoing {
-    subject: String,
-    headers: HeaderMap,
-    payload: Bytes,
-}
-
-impl Outgoing {
-    /// A message whose subject nobody has used.
-    fn new(subject: String, payload: Bytes) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert("Nats-Expected-Last-Subject-Sequence", "0");
-        Self { subject, headers, payload }
-    }
-}
-
-/// How many of the events go into one message, at least one.
-fn fitting(events: &[NewEvent], first: Version, largest: usize) -> usize {
-    let mut size = OVERHEAD;
-    let fitting = events.iter().take(left_in_page(first)).take_while(|event| {
-        let notes = event
-            .metadata
-            .as_deref()
-            .map_or(0, |metadata| serde_json::to_string(metadata).map_or(0, |text| text.len()));
-        size += event.payload.bytes().len() + 2 * event.name.len() + notes + PER_EVENT;
-        size <= largest.min(LARGE)
-    });
-    fitting.count().max(1)
-}
-
 /// What the server says of a commit that it has not stored.
 fn refused(error: &ApiError) -> Result<Attempt, Trouble> {
-    let said = |kind, advice: &str| {
+    let because = |kind, advice: &str| {
         StoreError::new(kind, format!("{advice} (NATS says: {} [{}])", error.description, error.err_code))
     };
     let code = ErrorCode(error.err_code);
@@ -416,25 +288,31 @@ fn refused(error: &ApiError) -> Result<Attempt, Trouble> {
         ErrorCode::STREAM_WRONG_LAST_SEQUENCE | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => {
             Ok(Attempt::Stale)
         }
-        ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE => Ok(Attempt::Known(None)),
         // It is on its way; or something of it was lost on the way, and then nothing of it is stored.
         ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT
         | ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH
-        | ErrorCode::ATOMIC_PUBLISH_TOO_MANY_INFLIGHT => Err(Trouble::Busy(said(
+        | ErrorCode::ATOMIC_PUBLISH_TOO_MANY_INFLIGHT
+        | ErrorCode::CLUSTER_NOT_AVAILABLE
+        | ErrorCode::CLUSTER_NOT_LEADER
+        | ErrorCode::STREAM_OFFLINE => Err(Trouble::Busy(because(
             StoreErrorKind::Unavailable,
             "the server does not take the commit just now",
         ))),
+        // Anything but a limit may be the trouble of one server, and others have stored it.
+        ErrorCode::STREAM_STORE_FAILED if !error.description.contains("maximum") => {
+            Err(Trouble::Lost(because(StoreErrorKind::Io, "a server could not store the commit")))
+        }
         ErrorCode::STREAM_STORE_FAILED
         | ErrorCode::STORAGE_RESOURCES_EXCEEDED
-        | ErrorCode::INSUFFICIENT_RESOURCES => Err(Trouble::Refused(said(
+        | ErrorCode::INSUFFICIENT_RESOURCES => Err(Trouble::Refused(because(
             StoreErrorKind::Full,
             "the server has no room for the commit: raise the limits of the stream or of JetStream",
         ))),
-        ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => Err(Trouble::Refused(said(
+        ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => Err(Trouble::Refused(because(
             StoreErrorKind::Invalid,
             "an event is larger than what the server takes: raise `max_payload` and the stream's `max_msg_size`",
         ))),
-        _ => Err(Trouble::Refused(said(StoreErrorKind::Io, "the server does not store the commit"))),
+        _ => Err(Trouble::Refused(because(StoreErrorKind::Io, "the server does not store the commit"))),
     }
 }
 
