@@ -16,10 +16,11 @@ use async_nats::{
     },
 };
 
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     options::{JetStreamOptions, Login},
+    server::Trouble,
     subject::Subjects,
 };
 use crate::store::{StoreError, StoreErrorKind};
@@ -29,6 +30,12 @@ const OLDEST: (u64, u64) = (2, 12);
 
 /// What the stream says of whose it is, and in which form its messages are.
 const MARK: (&str, &str) = ("factum", "1");
+
+/// How long servers may take to find each other, before a stream cannot be made …
+const FORMING: Duration = Duration::from_secs(10);
+
+/// … and how often they are asked meanwhile.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// How often the connection is tried. After two that are not answered it is made anew.
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -161,13 +168,13 @@ pub(super) async fn prepare(
     let asked = ["INFO", "CREATE"].map(|asked| format!("$JS.API.STREAM.{asked}.{}", options.name));
     let asked = asked.each_ref().map(String::as_str);
     let found = forbidden.unless(&asked, async {
-        match find(&context, &options.name).await? {
-            Some(found) => Ok(found),
-            None if options.existing => Err(StoreError::new(
-                StoreErrorKind::Missing,
-                format!("there is no stream `{}` on this server", options.name),
-            )),
-            None => make(&context, options, subjects).await,
+        let latest = Instant::now() + options.timeout.min(FORMING);
+        loop {
+            match find_or_make(&context, options, subjects).await {
+                Ok(found) => return Ok(found),
+                Err(Trouble::Busy(_)) if Instant::now() < latest => sleep(ASK_AGAIN).await,
+                Err(trouble) => return Err(trouble.into_error()),
+            }
         }
     });
     let found = found.await??;
@@ -183,7 +190,31 @@ fn is_new_enough(version: &str) -> bool {
     }
 }
 
-async fn find(context: &Context, name: &str) -> Result<Option<Config>, StoreError> {
+async fn find_or_make(
+    context: &Context,
+    options: &JetStreamOptions,
+    subjects: &Subjects,
+) -> Result<Config, Trouble> {
+    match find(context, &options.name).await? {
+        Some(found) => Ok(found),
+        None if options.existing => Err(Trouble::Refused(StoreError::new(
+            StoreErrorKind::Missing,
+            format!("there is no stream `{}` on this server", options.name),
+        ))),
+        None => make(context, options, subjects).await,
+    }
+}
+
+/// Whether servers that are about to find each other say this: it may be different in a moment.
+fn passes(said: &jetstream::Error) -> bool {
+    match said.error_code() {
+        jetstream::ErrorCode::CLUSTER_NOT_AVAILABLE | jetstream::ErrorCode::CLUSTER_NOT_LEADER => true,
+        jetstream::ErrorCode::CLUSTER_NO_PEERS => said.to_string().contains("offline"),
+        _ => false,
+    }
+}
+
+async fn find(context: &Context, name: &str) -> Result<Option<Config>, Trouble> {
     match context.get_stream(name).await {
         Ok(stream) => Ok(Some(stream.cached_info().config.clone())),
         Err(error) => match error.kind() {
@@ -199,9 +230,12 @@ async fn find(context: &Context, name: &str) -> Result<Option<Config>, StoreErro
                 ]
                 .contains(&said.error_code()) =>
             {
-                Err(not_enabled().because(error))
+                Err(Trouble::Refused(not_enabled().because(error)))
             }
-            _ => Err(unanswered("looking for the stream").because(error)),
+            GetStreamErrorKind::JetStream(said) if passes(&said) => {
+                Err(Trouble::Busy(unanswered("looking for the stream").because(error)))
+            }
+            _ => Err(Trouble::Refused(unanswered("looking for the stream").because(error))),
         },
     }
 }
@@ -223,11 +257,7 @@ fn unanswered(doing: &str) -> StoreError {
     )
 }
 
-async fn make(
-    context: &Context,
-    options: &JetStreamOptions,
-    subjects: &Subjects,
-) -> Result<Config, StoreError> {
+async fn make(context: &Context, options: &JetStreamOptions, subjects: &Subjects) -> Result<Config, Trouble> {
     let config = Config {
         name: options.name.clone(),
         description: Some("The events of factum. Nothing is ever changed or deleted.".to_owned()),
@@ -259,7 +289,11 @@ async fn make(
         // Somebody else was faster, perhaps.
         Err(error) => match find(context, &options.name).await? {
             Some(found) => Ok(found),
-            None => Err(refused(options, error.kind()).because(error)),
+            None => {
+                let passing = matches!(error.kind(), CreateStreamErrorKind::JetStream(said) if passes(&said));
+                let refused = refused(options, error.kind()).because(error);
+                Err(if passing { Trouble::Busy(refused) } else { Trouble::Refused(refused) })
+            }
         },
     }
 }
