@@ -1,5 +1,7 @@
 //! The tests that span crates; each file beside this one is a test of its own. Here is what they share.
 
+#[cfg(unix)]
+pub mod certificates;
 pub mod counter;
 #[cfg(unix)]
 pub mod guard;

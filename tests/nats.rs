@@ -23,7 +23,10 @@ use factum::{
 };
 use tempfile::TempDir;
 
-use crate::guard::{Guard, free_port};
+use crate::{
+    certificates::MAKE_CERTIFICATES,
+    guard::{Guard, free_port},
+};
 
 const MISSING: &str = "nats-server 2.12 or later is not installed (`tests/nats-server` fetches it)";
 
@@ -74,6 +77,28 @@ impl Nats {
                 "jetstream {{ store_dir: \"{store}\", sync_interval: always, max_file: 20G }}\n{settings}"
             )
         })
+    }
+
+    /// A server to which connections are encrypted, with a certificate of `localhost`; where `verify` is set, it wants to
+    /// see one of its clients, too. See [`file`](Self::file). `None` and panics are as for [`shared`](Self::shared).
+    #[must_use]
+    pub fn encrypting(verify: bool) -> Option<Self> {
+        Self::start_with(1, |directory, _| {
+            let made = Command::new("sh").args(["-ec", MAKE_CERTIFICATES, "make"]).arg(directory).output();
+            assert!(made.is_ok_and(|made| made.status.success()), "openssl makes no certificates");
+            let directory = directory.display();
+            format!(
+                "jetstream {{ store_dir: \"{directory}/0\", sync_interval: always }}\n\
+                 tls {{ cert_file: \"{directory}/server.crt\", key_file: \"{directory}/server.key\", \
+                 ca_file: \"{directory}/root.crt\", verify: {verify} }}\n"
+            )
+        })
+    }
+
+    /// The path of a file in the servers' directory: see [`MAKE_CERTIFICATES`].
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 
     /// A server that keeps no streams. `None` and panics are as for [`shared`](Self::shared).

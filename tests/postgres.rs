@@ -20,7 +20,10 @@ use factum::{
 };
 use tempfile::TempDir;
 
-use crate::guard::{Guard, free_port};
+use crate::{
+    certificates::MAKE_CERTIFICATES,
+    guard::{Guard, free_port},
+};
 
 /// Stops the server whose programs are in `$1` and removes its directory `$2`.
 const STOP: &str = "as_owner() { if [ \"$(id -u)\" = 0 ]; then runuser -u postgres -- \"$@\"; else \"$@\"; fi; }; \
@@ -148,20 +151,8 @@ impl Postgres {
 
     /// Certificates, users and ways in.
     fn encrypt(&self) {
-        const MAKE: &str = r#"cd "$1" && umask 077
-            key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out "$1.key"; }
-            for root in root other; do
-                key $root
-                openssl req -x509 -new -key $root.key -subj "/CN=$root" -days 2 -out $root.crt
-            done
-            echo "subjectAltName=DNS:localhost" >server.ext
-            for name in server client; do
-                key $name
-                openssl req -new -key $name.key -subj "/CN=certified" |
-                    openssl x509 -req -CA root.crt -CAkey root.key -CAcreateserial -days 2 -extfile server.ext -out $name.crt
-            done"#;
         let data = data(&self.directory);
-        run(&mut unprivileged(&["sh", "-ec", MAKE, "make", &data].map(str::to_owned)));
+        run(&mut unprivileged(&["sh", "-ec", MAKE_CERTIFICATES, "make", &data].map(str::to_owned)));
         fs::write(self.file("pg_hba.conf"), "local all factum trust\n").expect("the directory is ours");
         self.run();
         let users = "CREATE ROLE plain SUPERUSER LOGIN; CREATE ROLE certified SUPERUSER LOGIN; \

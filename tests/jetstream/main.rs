@@ -8,6 +8,7 @@ mod content;
 mod cut;
 mod refused;
 mod restart;
+mod tls;
 
 use std::sync::Arc;
 

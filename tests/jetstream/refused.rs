@@ -10,7 +10,7 @@ use tokio::{io::AsyncWriteExt, net::TcpListener, time::timeout};
 use super::{all, commit, events_of};
 
 /// Why the store does not open.
-async fn refusal(url: &str) -> (StoreErrorKind, String) {
+pub(crate) async fn refusal(url: &str) -> (StoreErrorKind, String) {
     let opened = timeout(Duration::from_secs(15), factum::open(url)).await.unwrap();
     let error = opened.unwrap_err();
     let message = error.to_string();

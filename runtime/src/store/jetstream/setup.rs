@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_nats::{
-    Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError,
+    Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError,
     jetstream::{
         self, Context,
         context::{CreateStreamErrorKind, GetStreamErrorKind},
@@ -134,7 +134,7 @@ pub(super) async fn connect(options: &JetStreamOptions) -> Result<(Client, Forbi
                 StoreErrorKind::Denied,
                 "NATS refuses this user: see that user name and password, or the token, in the URL are right",
             ),
-            ConnectErrorKind::Tls => (
+            kind if kind == ConnectErrorKind::Tls || is_distrust(&error) => (
                 StoreErrorKind::Denied,
                 "no encrypted connection to NATS comes about: see that the server has TLS, and that `tls_ca` names the \
                  certificate of whoever vouches for it",
@@ -147,6 +147,13 @@ pub(super) async fn connect(options: &JetStreamOptions) -> Result<(Client, Forbi
         StoreError::new(kind, advice).because(error)
     });
     Ok((connected?, forbidden))
+}
+
+/// Whether certificates are not trusted, or there is no encryption where it is required. The driver takes that for trouble
+/// with the connection.
+fn is_distrust(error: &ConnectError) -> bool {
+    let said = error.to_string();
+    ["peer certificate", "corrupt message", "CertificateRequired"].iter().any(|sign| said.contains(sign))
 }
 
 /// The stream and how many servers keep it. It is made if it is not there.
