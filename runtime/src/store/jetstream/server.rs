@@ -192,7 +192,7 @@ impl Server {
         answer: impl Future<Output = T>,
     ) -> Result<T, Trouble> {
         let mut answer = pin!(answer);
-        let latest = Instant::now() + PATIENCE;
+        let latest = Instant::now() + PATIENCE.min(self.timeout);
         loop {
             if let Ok(answer) = timeout(LOOK, &mut answer).await {
                 return Ok(answer);
@@ -211,7 +211,7 @@ impl Server {
 
     /// Waits for the connection, if it was lost. Which one it is.
     pub(super) async fn connected(&self) -> Result<u64, Trouble> {
-        let latest = Instant::now() + PATIENCE;
+        let latest = Instant::now() + PATIENCE.min(self.timeout);
         loop {
             if self.client.connection_state() == State::Connected {
                 return Ok(self.connects());
