@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod known;
 mod lent;
 mod listen;
 mod options;
