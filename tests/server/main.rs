@@ -3,6 +3,7 @@
 #![cfg(all(feature = "postgres", unix))]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
 
+mod ahead;
 mod faults;
 mod load;
 mod migration;

@@ -132,7 +132,7 @@ impl Names {
     }
 
     /// The name with these bytes; `None` if they are not text.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(super) fn get_bytes(&mut self, bytes: &[u8]) -> Option<Name> {
         match self.find(bytes) {
             Some(name) => Some(name),

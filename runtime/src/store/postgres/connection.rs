@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::try_join;
@@ -16,6 +16,7 @@ use tokio_postgres::{
 use super::{
     PostgresOptions, SslMode,
     error::{failed, is_about_tls, is_lost, not_connected},
+    known::Known,
     lent::{self, Held},
     options::Source,
     read,
@@ -37,6 +38,7 @@ pub(super) struct Session {
     pub(super) all: Statement,
     pub(super) categories: Statement,
     pub(super) head: Statement,
+    known: Mutex<Known>,
 }
 
 impl Session {
@@ -67,7 +69,13 @@ impl Session {
             all,
             categories,
             head,
+            known: Mutex::default(),
         })
+    }
+
+    /// What was met in reads of the whole store.
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -254,7 +262,7 @@ impl Link {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Arc<Session>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Session>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,11 +3,13 @@
 mod columns;
 mod connection;
 mod error;
+mod known;
 mod lent;
 mod listen;
 mod options;
 mod read;
 mod row;
+mod scans;
 mod schema;
 mod tail;
 mod text;
@@ -27,6 +29,7 @@ use self::{
     connection::{Link, hold},
     listen::Listener,
     options::Source,
+    scans::Scans,
     write::{Outcome, Placed},
     writer::Writer,
 };
@@ -81,7 +84,7 @@ pub struct PostgresStore {
     /// For what is short: loads, and what appends have to know.
     loads: Link,
     /// For what may be long.
-    scans: Link,
+    scans: Scans,
     listener: Listener,
 }
 
@@ -116,7 +119,7 @@ impl PostgresStore {
             wakes: matches!(options.source, Source::Own(_)),
             writer: Writer::start(Arc::new(Link::new(Arc::clone(&options)))),
             loads: Link::new(Arc::clone(&options)),
-            scans: Link::new(Arc::clone(&options)),
+            scans: Scans::new(Link::new(Arc::clone(&options))),
             listener: Listener::new(options),
         })
     }
@@ -241,13 +244,7 @@ impl Store for PostgresStore {
         after: Position,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
-        Box::pin(async move {
-            self.scans
-                .ask("reading events", |session| async move {
-                    read::all(&session, filter, after, limit.max(1)).await
-                })
-                .await
-        })
+        Box::pin(self.scans.read(filter, after, limit.max(1)))
     }
 
     fn head(&self) -> BoxFuture<'_, Result<Position, StoreError>> {

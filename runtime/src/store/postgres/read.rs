@@ -57,7 +57,7 @@ pub(super) async fn stream(
     let mut page = StreamPage::default();
     let mut names = Names::default();
     (page.next, page.tail) = read(session, &session.stream, store, stream, from, limit, |row, _| {
-        page.events.push(row::event(row, Some(stream), &mut names)?);
+        page.events.push(row::event(row, stream.clone(), &mut names)?);
         Ok(())
     })
     .await?;
@@ -155,17 +155,20 @@ pub(super) async fn all(
         }
     };
     let mut page = Page { events: Vec::with_capacity(limit.min(MANY)), last: after, end: true };
-    let mut known = Names::default();
+    // Who reads at the same time begins with nothing that is known.
+    let mut known = std::mem::take(&mut *session.known());
     let mut rows: std::pin::Pin<&mut RowStream> = pin!(rows);
     while let Some(row) = rows.try_next().await? {
         if page.events.len() == limit {
             page.end = false;
             break;
         }
-        let event = row::event(&row, None, &mut known)?;
+        let stream = row::stream(&row, &mut known)?;
+        let event = row::event(&row, stream, &mut known.names)?;
         page.last = event.position;
         page.events.push(event);
     }
+    *session.known() = known;
     if page.end {
         page.last = page.last.max(head);
     }

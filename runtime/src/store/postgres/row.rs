@@ -1,12 +1,15 @@
 //! From rows to events.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, error::Error, str, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{Row, types::FromSql};
+use tokio_postgres::{
+    Row,
+    types::{FromSql, Type},
+};
 use uuid::Uuid;
 
-use super::text;
+use super::{known::Known, text};
 use crate::{
     Metadata, Version,
     store::{EventId, Name, Payload, Position, RecordedEvent, StoreError, StreamId, name::Names},
@@ -47,25 +50,72 @@ const NOTES: usize = 12;
 const CATEGORY: usize = 13;
 const STREAM_ID: usize = 14;
 
+/// A column as PostgreSQL sent it. The driver would compare the type of each column, in each row, with the one that is
+/// wanted; ours are those of the tables: a number has eight bytes, a UUID 16, and text is UTF-8.
+struct Raw<'a>(Option<&'a [u8]>);
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, sent: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(Some(sent)))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
 /// A row that cannot be what was written says so, with its position.
+#[cold]
 fn damaged(row: &Row, column: usize) -> StoreError {
-    let position = row.try_get::<_, i64>(POSITION).map_or_else(|_| "?".to_owned(), |at| at.to_string());
+    let position = match row.try_get(POSITION) {
+        Ok(Raw(Some(sent))) => sent.try_into().ok().map(i64::from_be_bytes),
+        _ => None,
+    };
+    let position = position.map_or_else(|| "?".to_owned(), |position| position.to_string());
     let name = row.columns().get(column).map_or("?", |column| column.name());
     StoreError::corrupt(format!(
         "the event at position {position} is damaged: its `{name}` cannot be what was written"
     ))
 }
 
-fn value<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, StoreError> {
-    row.try_get(column).map_err(|_| damaged(row, column))
+/// What was sent; `None` for NULL.
+fn optional(row: &Row, column: usize) -> Result<Option<&[u8]>, StoreError> {
+    row.try_get(column).map(|Raw(sent)| sent).map_err(|_| damaged(row, column))
+}
+
+fn bytes(row: &Row, column: usize) -> Result<&[u8], StoreError> {
+    optional(row, column)?.ok_or_else(|| damaged(row, column))
+}
+
+fn number(row: &Row, column: usize) -> Result<i64, StoreError> {
+    bytes(row, column)?.try_into().map(i64::from_be_bytes).map_err(|_| damaged(row, column))
 }
 
 /// A number from 1 on.
 fn count(row: &Row, column: usize) -> Result<u64, StoreError> {
-    match u64::try_from(value::<i64>(row, column)?) {
+    match u64::try_from(number(row, column)?) {
         Ok(0) | Err(_) => Err(damaged(row, column)),
         Ok(count) => Ok(count),
     }
+}
+
+fn optional_text(row: &Row, column: usize) -> Result<Option<&str>, StoreError> {
+    optional(row, column)?.map(|sent| str::from_utf8(sent).map_err(|_| damaged(row, column))).transpose()
+}
+
+/// Text that may have been met before. Mostly it is encoded as itself, and one that is known need not be looked at.
+fn known(row: &Row, column: usize, names: &mut Names) -> Result<Name, StoreError> {
+    let sent = bytes(row, column)?;
+    let name = if text::is_itself(sent) {
+        names.get_bytes(sent)
+    } else {
+        text::decode_bytes(sent).map(|name| names.get(&name))
+    };
+    name.ok_or_else(|| damaged(row, column))
 }
 
 pub(super) fn position(row: &Row) -> Result<Position, StoreError> {
@@ -78,7 +128,7 @@ pub(super) fn version(row: &Row) -> Result<Version, StoreError> {
 
 /// In microseconds since 1970.
 pub(super) fn at(row: &Row) -> Result<i64, StoreError> {
-    value(row, AT)
+    number(row, AT)
 }
 
 pub(super) fn time(row: &Row) -> Result<DateTime<Utc>, StoreError> {
@@ -86,35 +136,35 @@ pub(super) fn time(row: &Row) -> Result<DateTime<Utc>, StoreError> {
 }
 
 pub(super) fn name(row: &Row, names: &mut Names) -> Result<Name, StoreError> {
-    let name = text::decode(value(row, NAME)?).ok_or_else(|| damaged(row, NAME))?;
-    Ok(names.get(&name))
+    known(row, NAME, names)
 }
 
 pub(super) fn schema(row: &Row) -> Result<u32, StoreError> {
-    u32::try_from(value::<i64>(row, SCHEMA)?).map_err(|_| damaged(row, SCHEMA))
+    u32::try_from(number(row, SCHEMA)?).map_err(|_| damaged(row, SCHEMA))
 }
 
 /// The payload, where it is JSON that PostgreSQL can hold.
 pub(super) fn json(row: &Row) -> Result<Option<&str>, StoreError> {
-    value(row, PAYLOAD)
+    optional_text(row, PAYLOAD)
 }
 
-/// The event in a row, of this stream or else of the one that the row names.
-pub(super) fn event(
-    row: &Row,
-    stream: Option<&StreamId>,
-    names: &mut Names,
-) -> Result<RecordedEvent, StoreError> {
-    let stream = match stream {
-        Some(stream) => stream.clone(),
-        None => {
-            let category = text::decode(value(row, CATEGORY)?).ok_or_else(|| damaged(row, CATEGORY))?;
-            let id = text::decode(value(row, STREAM_ID)?).ok_or_else(|| damaged(row, STREAM_ID))?;
-            StreamId::new(names.get(&category), id)
-        }
-    };
+/// The stream that the row names.
+pub(super) fn stream(row: &Row, known: &mut Known) -> Result<StreamId, StoreError> {
+    let (category, id) = (bytes(row, CATEGORY)?, bytes(row, STREAM_ID)?);
+    if let Some(stream) = known.streams.get(category, id) {
+        return Ok(stream);
+    }
+    let category = self::known(row, CATEGORY, &mut known.names)?;
+    let decoded = text::decode_bytes(id).ok_or_else(|| damaged(row, STREAM_ID))?;
+    let stream = StreamId::new(category, decoded);
+    known.streams.keep(id, &stream);
+    Ok(stream)
+}
+
+/// The event in a row, of this stream.
+pub(super) fn event(row: &Row, stream: StreamId, names: &mut Names) -> Result<RecordedEvent, StoreError> {
     Ok(RecordedEvent {
-        id: EventId(value::<Uuid>(row, ID)?),
+        id: EventId(Uuid::from_slice(bytes(row, ID)?).map_err(|_| damaged(row, ID))?),
         stream,
         version: version(row)?,
         position: position(row)?,
@@ -130,24 +180,21 @@ fn payload(row: &Row, names: &mut Names) -> Result<Payload, StoreError> {
     if let Some(json) = json(row)? {
         return Ok(Payload::json(json));
     }
-    let bytes: &[u8] = value(row, BYTES)?;
-    match value::<Option<&str>>(row, FORMAT)? {
-        Some(format) => {
-            let format = text::decode(format).ok_or_else(|| damaged(row, FORMAT))?;
-            Ok(Payload::Other { format: names.get(&format), bytes: bytes.into() })
-        }
-        None => Ok(Payload::json(std::str::from_utf8(bytes).map_err(|_| damaged(row, BYTES))?)),
+    let content = bytes(row, BYTES)?;
+    match optional(row, FORMAT)? {
+        Some(_) => Ok(Payload::Other { format: known(row, FORMAT, names)?, bytes: content.into() }),
+        None => Ok(Payload::json(str::from_utf8(content).map_err(|_| damaged(row, BYTES))?)),
     }
 }
 
 fn metadata(row: &Row) -> Result<Option<Arc<Metadata>>, StoreError> {
     let said = |column| -> Result<Option<String>, StoreError> {
-        let Some(said) = value::<Option<&str>>(row, column)? else { return Ok(None) };
-        let said = text::decode(said).ok_or_else(|| damaged(row, column))?;
+        let Some(said) = optional(row, column)? else { return Ok(None) };
+        let said = text::decode_bytes(said).ok_or_else(|| damaged(row, column))?;
         Ok(Some(said.into_owned()))
     };
     let (actor, correlation_id, causation_id) = (said(ACTOR)?, said(CORRELATION_ID)?, said(CAUSATION_ID)?);
-    let notes: Option<&str> = value(row, NOTES)?;
+    let notes = optional_text(row, NOTES)?;
     if let (None, None, None, None) = (&actor, &correlation_id, &causation_id, notes) {
         return Ok(None);
     }

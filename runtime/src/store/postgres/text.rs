@@ -31,6 +31,16 @@ pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(decoded))
 }
 
+/// The same of what was sent.
+pub(super) fn decode_bytes(sent: &[u8]) -> Option<Cow<'_, str>> {
+    decode(std::str::from_utf8(sent).ok()?)
+}
+
+/// Whether what was sent is the text itself.
+pub(super) fn is_itself(sent: &[u8]) -> bool {
+    !sent.contains(&b'\\')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
