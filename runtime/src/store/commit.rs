@@ -23,7 +23,8 @@ use crate::{Metadata, Version};
 pub struct Commit {
     /// The id by which a store knows the commit when it is given again.
     pub id: CommitId,
-    /// The events, at most one [`Append`] for a stream. Their positions ascend in the order in which they stand here.
+    /// The events, at most one [`Append`] for a stream. Their positions ascend in the order in which they stand here, and
+    /// no event of another commit is between them.
     pub appends: Vec<Append>,
     /// Unique values taken and released.
     pub claims: Vec<ClaimChange>,

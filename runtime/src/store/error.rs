@@ -56,7 +56,7 @@ pub enum StoreErrorKind {
     Missing,
     /// The file or database is not ours, or was written by a newer version.
     Foreign,
-    /// The server refuses: the password is wrong, or the user lacks a privilege.
+    /// Somebody refuses: the password is wrong, the user lacks a privilege, or a certificate is not trusted.
     Denied,
     /// What the store holds is damaged.
     Corrupt,
