@@ -7,6 +7,7 @@ pub mod counter;
 pub mod guard;
 #[cfg(all(feature = "jetstream", unix))]
 pub mod nats;
+pub mod plain;
 #[cfg(all(feature = "postgres", unix))]
 pub mod postgres;
 pub mod proxy;

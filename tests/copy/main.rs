@@ -10,26 +10,9 @@ mod interrupted;
 mod refused;
 mod strange;
 
-use std::sync::Arc;
+use factum::store::{EventId, Position, RecordedEvent};
 
-use factum::{
-    Store,
-    store::{EventId, Filter, Position, RecordedEvent},
-};
-
-type Subject = Arc<dyn Store>;
-
-async fn all(store: &Subject) -> Vec<RecordedEvent> {
-    let (mut events, mut after) = (Vec::new(), Position::START);
-    loop {
-        let page = store.read_all(&Filter::All, after, 1_000).await.unwrap();
-        after = page.last;
-        events.extend(page.events);
-        if page.end {
-            return events;
-        }
-    }
-}
+use factum_tests::plain::{Subject, all};
 
 /// All that is to be the same: everything but the position.
 fn without_positions(events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {

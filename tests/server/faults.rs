@@ -105,7 +105,7 @@ async fn a_server_that_is_gone_is_said_to_be_and_is_found_again() {
     tokio::task::block_in_place(|| server.run());
     let found = async {
         store.append(commit("c", Expected::NoStream, 1)).await.unwrap();
-        assert_eq!(all(&store, Position::START).await.len(), 2);
+        assert_eq!(all(&store).await.len(), 2);
         store.wait(Position::START).await.unwrap();
     };
     timeout(soon, found).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use factum::store::{Expected, Position, PostgresStore, StoreErrorKind};
+use factum::store::{Expected, PostgresStore, StoreErrorKind};
 use factum_tests::postgres::Postgres;
 
 use super::{Subject, all, commit, events_of, refused::refusal, somebody};
@@ -63,7 +63,7 @@ async fn new_tables_take_every_step() {
         Arc::new(PostgresStore::open_with_steps(two_more, url.parse().unwrap()).await.unwrap());
     store.append(commit("a", Expected::NoStream, 1)).await.unwrap();
     somebody(&url).await.query_one("SELECT count(*) FROM colours", &[]).await.unwrap();
-    assert_eq!(all(&store, Position::START).await.len(), 1);
+    assert_eq!(all(&store).await.len(), 1);
 }
 
 #[tokio::test]

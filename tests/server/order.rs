@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use factum::store::{Expected, Position};
+use factum::store::Expected;
 use factum_tests::postgres::Postgres;
 use tokio::{sync::Barrier, time::timeout};
 use tokio_postgres::Client;
 
-use super::{all, commit, events_of, somebody, stream};
+use super::{all, all_after, commit, events_of, somebody, stream};
 
 /// Records an event as the store does, as far as the transaction that is open.
 async fn record(writer: &Client, id: &str) {
@@ -34,16 +34,16 @@ async fn who_commits_later_has_later_positions() {
     });
     // The one that is on its way cannot be seen, and the one behind it waits.
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let seen = all(&store, Position::START).await;
+    let seen = all(&store).await;
     assert_eq!(seen.len(), 3);
     assert_eq!(store.head().await.unwrap(), seen[2].position);
     assert!(!later.is_finished());
     held.batch_execute("COMMIT").await.unwrap();
     let later = later.await.unwrap();
-    let rest = all(&store, seen[2].position).await;
+    let rest = all_after(&store, seen[2].position).await;
     assert_eq!(rest.iter().map(|event| event.stream.id()).collect::<Vec<_>>(), [HELD, "later"]);
     assert_eq!(rest[1].position, later);
-    assert_eq!(all(&store, Position::START).await.len(), 5, "nothing came at or before what was passed");
+    assert_eq!(all(&store).await.len(), 5, "nothing came at or before what was passed");
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn what_is_rolled_back_moves_no_head() {
     assert_eq!(store.head().await.unwrap(), first);
     let second = store.append(commit("b", Expected::NoStream, 1)).await.unwrap().position();
     assert!(second > first);
-    assert_eq!(all(&store, first).await.len(), 1);
+    assert_eq!(all_after(&store, first).await.len(), 1);
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_foreign_transaction_that_stays_open_holds_up_nobody() {
     let work = async {
         for number in 0..20 {
             store.append(commit(&format!("{number}"), Expected::NoStream, 1)).await.unwrap();
-            assert_eq!(all(&store, Position::START).await.len(), number + 2);
+            assert_eq!(all(&store).await.len(), number + 2);
         }
     };
     timeout(Duration::from_secs(10), work).await.unwrap();
@@ -107,7 +107,7 @@ async fn commits_that_race_do_not_interleave() {
         writer.await.unwrap();
     }
     let store = factum::open(&url).await.unwrap();
-    let events = all(&store, Position::START).await;
+    let events = all(&store).await;
     assert_eq!(events.len(), 10_000);
     for commit in events.chunks(1_000) {
         assert!(commit.iter().all(|event| event.stream == commit[0].stream), "another commit is in between");

@@ -58,7 +58,7 @@ async fn a_store_borrows_three_and_gives_them_back_as_they_were() {
     store.append(commit("a", Expected::NoStream, 3)).await.unwrap();
     store.append(commit("a", Expected::Any, 1)).await.unwrap();
     assert_eq!(events_of(&store, "a").await.len(), 4);
-    assert_eq!(all(&store, Position::START).await.len(), 4);
+    assert_eq!(all(&store).await.len(), 4);
     let status = pool.status();
     assert_eq!((status.size, status.available), (3, 0), "three are borrowed, and a fourth was not needed");
     // The store and others mean the same tables.
@@ -126,7 +126,7 @@ async fn a_borrowed_connection_that_is_lost_is_replaced() {
         let terminated: i64 = admin.query_one(sql, &[]).await.unwrap().get(0);
         assert!(terminated >= 2, "{terminated}");
     }
-    assert_eq!(all(&store, Position::START).await.len(), 5);
+    assert_eq!(all(&store).await.len(), 5);
     assert!(pool.status().size <= 3);
 }
 

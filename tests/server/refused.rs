@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use factum::store::{AppendError, Expected, Payload, Position, StoreErrorKind};
+use factum::store::{AppendError, Expected, Payload, StoreErrorKind};
 use factum_tests::postgres::Postgres;
 use tokio::time::timeout;
 
@@ -138,14 +138,14 @@ async fn who_may_only_read() {
         .await
         .unwrap();
     let reader = factum::open(&url.replace("factum@", "reader@")).await.unwrap();
-    assert_eq!(all(&reader, Position::START).await.len(), 2);
+    assert_eq!(all(&reader).await.len(), 2);
     for expected in [Expected::NoStream, Expected::Any] {
         let refused = reader.append(commit("b", expected, 1)).await.unwrap_err();
         let AppendError::Failed(error) = refused else { panic!("{refused:?}") };
         assert_eq!(error.kind(), StoreErrorKind::Denied, "{error}");
         assert!(error.to_string().contains("owner"), "{error}");
     }
-    assert_eq!(all(&store, Position::START).await.len(), 2);
+    assert_eq!(all(&store).await.len(), 2);
 }
 
 #[tokio::test]

@@ -64,8 +64,10 @@ const MOST_BATCHES: usize = 16;
 /// # What is stored
 /// A commit of one stream is one message with all of its events, as long as they fit; of several, a batch that the server
 /// stores as a whole. The subject is `name.e.category.id.page.version`, where whatever is no letter or digit is written as
-/// `%` and two digits, and a page has 512 versions. A commit that expects nothing has a mark in `name.c.id` beside it, by which it is recognised. When events are
-/// stored, the server tells `name.t.category.id`.
+/// `%` and two digits, and a page has 512 versions. A commit that expects nothing has a mark in `name.c.id` beside it, by
+/// which it is recognised. When events are stored, the server tells `name.t.…`, with the same end.
+///
+/// How many servers keep the stream is asked when the store is opened: open it anew after that was changed.
 #[derive(Debug)]
 pub struct JetStreamStore {
     key: StoreKey,
@@ -89,8 +91,8 @@ impl JetStreamStore {
         Self::prepare(client, options, forbidden).await
     }
 
-    /// The stream of these options on a server to which the program is connected already, as whoever it is. How it is
-    /// connected does not matter then.
+    /// The stream of these options on a server to which the program is connected already, as whoever it is; the servers in
+    /// the options do not matter then. What the server forbids such a client looks like no answer.
     ///
     /// # Errors
     /// As [`open`](Self::open).
