@@ -1,8 +1,11 @@
 //! Three servers of which one dies.
 
+use std::time::Duration;
+
 use async_nats::jetstream;
 use factum::store::{Durability, Expected};
 use factum_tests::nats::Nats;
+use tokio::time::timeout;
 
 use super::{Subject, all, commit};
 
@@ -33,6 +36,10 @@ async fn a_stream_goes_on_without_its_leader() {
         }
         let leads = leader(&servers, "desk").await.unwrap();
         servers.kill(leads);
+        // Who comes while there is no leader waits for one, also with something new.
+        for url in [servers.url("desk"), servers.fresh()] {
+            timeout(Duration::from_secs(20), factum::open(&url)).await.unwrap().unwrap();
+        }
         // Two of three are enough.
         for _ in 0..20 {
             store.append(commit(&format!("{recorded}"), Expected::NoStream, 1)).await.unwrap();

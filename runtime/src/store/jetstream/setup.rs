@@ -31,11 +31,14 @@ const OLDEST: (u64, u64) = (2, 12);
 /// What the stream says of whose it is, and in which form its messages are.
 const MARK: (&str, &str) = ("factum", "1");
 
-/// How long servers may take to find each other, before a stream cannot be made …
-const FORMING: Duration = Duration::from_secs(10);
+/// How long one answer of servers may take that are about to find each other or another leader …
+const ONE_ANSWER: Duration = Duration::from_secs(2);
 
-/// … and how often they are asked meanwhile.
+/// … and how long to wait before they are asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
+
+/// How long to wait before a connection that was lost is made anew, at most.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// How often the connection is tried. After two that are not answered it is made anew.
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -101,6 +104,11 @@ pub(super) async fn connect(options: &JetStreamOptions) -> Result<(Client, Forbi
         .name("factum")
         // A connection that is dead and does not say so is noticed.
         .ping_interval(PING_EVERY)
+        .reconnect_delay_callback(|attempts| {
+            Duration::from_millis(10)
+                .saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX))
+                .min(LONGEST_PAUSE)
+        })
         .require_tls(options.tls)
         .connection_timeout(options.timeout.min(Duration::from_secs(10)))
         .request_timeout(Some(options.timeout))
@@ -171,11 +179,11 @@ pub(super) async fn prepare(
         ));
     }
     let mut context = jetstream::new(client.clone());
-    context.set_timeout(options.timeout);
+    context.set_timeout(options.timeout.min(ONE_ANSWER));
     let asked = ["INFO", "CREATE"].map(|asked| format!("$JS.API.STREAM.{asked}.{}", options.name));
     let asked = asked.each_ref().map(String::as_str);
     let found = forbidden.unless(&asked, async {
-        let latest = Instant::now() + options.timeout.min(FORMING);
+        let latest = Instant::now() + options.timeout;
         loop {
             match find_or_make(&context, options, subjects).await {
                 Ok(found) => return Ok(found),
@@ -242,6 +250,10 @@ async fn find(context: &Context, name: &str) -> Result<Option<Config>, Trouble> 
             GetStreamErrorKind::JetStream(said) if passes(&said) => {
                 Err(Trouble::Busy(unanswered("looking for the stream").because(error)))
             }
+            // Who asks while there is no leader gets no answer, and the next one does.
+            _ if error.to_string().contains("timed out") => {
+                Err(Trouble::Busy(unanswered("looking for the stream").because(error)))
+            }
             _ => Err(Trouble::Refused(unanswered("looking for the stream").because(error))),
         },
     }
@@ -297,7 +309,10 @@ async fn make(context: &Context, options: &JetStreamOptions, subjects: &Subjects
         Err(error) => match find(context, &options.name).await? {
             Some(found) => Ok(found),
             None => {
-                let passing = matches!(error.kind(), CreateStreamErrorKind::JetStream(said) if passes(&said));
+                let passing = match error.kind() {
+                    CreateStreamErrorKind::JetStream(said) => passes(&said),
+                    why => why == CreateStreamErrorKind::TimedOut,
+                };
                 let refused = refused(options, error.kind()).because(error);
                 Err(if passing { Trouble::Busy(refused) } else { Trouble::Refused(refused) })
             }
@@ -389,7 +404,10 @@ fn check(found: &Config, options: &JetStreamOptions, subjects: &Subjects) -> Res
         None => Ok(()),
         Some((_, needed)) => Err(StoreError::new(
             StoreErrorKind::Foreign,
-            format!("the stream `{name}` has other settings than this store needs: it needs {needed}"),
+            format!(
+                "the stream `{name}` has other settings than this store needs: it needs {needed}, as the URL or factum asks; \
+                 change the URL or the stream (`nats stream edit {name}`)"
+            ),
         )),
     }
 }
