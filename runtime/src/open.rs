@@ -77,9 +77,15 @@ async fn open_or_make(url: &str, make: bool) -> Result<Arc<dyn Store>, StoreErro
         _ => Err(StoreError::invalid(format!(
             "`{}` does not name a store: use `memory:`, `sqlite:path/to/file.db`, `postgres://host/database` or \
              `nats://host/stream`",
-            url.split_once("://").map_or(url, |(scheme, _)| scheme)
+            without_secrets(url)
         ))),
     }
+}
+
+/// What of a URL that is not understood can be shown: what follows `://`, or stands before an `@`, may hold a password.
+fn without_secrets(url: &str) -> &str {
+    let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
+    if scheme.contains('@') { scheme.split([':', '/']).next().unwrap_or_default() } else { scheme }
 }
 
 #[cfg(test)]
@@ -90,6 +96,8 @@ mod tests {
     async fn what_names_no_store_is_shown_without_its_password() {
         for (url, shown) in [
             ("mysql://ann:secret@host/db", "`mysql`"),
+            ("nats//ann:secret@host/a", "`nats`"),
+            ("postgress:ann:secret@host/a", "`postgress`"),
             ("helpdesk.db", "`helpdesk.db`"),
             ("C:\\helpdesk.db", "`C:\\helpdesk.db`"),
         ] {

@@ -18,12 +18,23 @@ const CARL: u64 = 3;
 
 type Answer = std::result::Result<Receipt<IncidentEvent>, ExecuteError<Incident>>;
 
+/// The URL as it can be shown.
+fn without_password(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+        Some((scheme, (login, rest))) => {
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:…@{rest}")
+        }
+        None => url.to_owned(),
+    }
+}
+
 pub(crate) async fn run(desk: &Desk, screen: &mut Screen) -> Result<()> {
     if desk.store().head().await? != Position::START {
         return Err(format!(
             "the tour begins with a fresh store, and {} holds events, which are left alone: name another one, such as \
-             `helpdesk tour --store sqlite:tour.db`",
-            desk.url
+             `helpdesk tour --store sqlite:another.db`",
+            without_password(&desk.url)
         )
         .into());
     }
@@ -127,7 +138,7 @@ impl Tour<'_> {
         }
         let store = match &*self.desk.url {
             args::STORE => String::new(),
-            url => format!(" --store {url}"),
+            url => format!(" --store '{}'", without_password(url)),
         };
         self.scene("All of it is still there, for `helpdesk` or `cargo run -p helpdesk --` to show:")?;
         for command in [

@@ -183,6 +183,13 @@ impl std::str::FromStr for JetStreamOptions {
             )
         };
         let rest = url.strip_prefix("nats://").ok_or_else(shape)?;
+        // What stands behind may be part of a password, and is not to be shown.
+        let ends = rest.find(['/', '?']).unwrap_or(rest.len());
+        if rest.get(ends..).is_some_and(|behind| behind.contains('@')) {
+            return Err(StoreError::invalid(
+                "there is an `@` behind the host: in a user name or a password, write `/` as `%2F`, `?` as `%3F` and `@` as `%40`",
+            ));
+        }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, hosts) =
@@ -257,6 +264,8 @@ mod tests {
             ("nats:one", "nats://user:password@host"),
             ("nats://ann:secret@/shop", "nats://user:password@host"),
             ("nats://ann:secret@one,,two/shop", "joined by commas"),
+            ("nats://ann:sec/ret@one/secret", "`%2F`"),
+            ("nats://ann:sec?ret@one/secret", "`%3F`"),
             ("nats://ann:secret@one/a.b", "letters, digits"),
             ("nats://ann:secret@one/a?replicas=9", "1 to 5"),
             ("nats://ann:secret@one/a?replicas=many", "1 to 5"),

@@ -42,6 +42,9 @@ fn refused(error: &Error) -> (StoreErrorKind, &'static str) {
         ),
         "3D000" => (StoreErrorKind::Invalid, "the server has no such database: make it with `createdb`"),
         "42501" => (StoreErrorKind::Denied, "the user may not connect to this database"),
+        "57P03" | "57P01" => {
+            (StoreErrorKind::Unavailable, "PostgreSQL is starting or stopping: try again in a moment")
+        }
         "53300" => {
             (StoreErrorKind::Unavailable, "PostgreSQL has no connection left: raise `max_connections`")
         }

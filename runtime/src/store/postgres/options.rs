@@ -192,6 +192,32 @@ impl PostgresOptions {
     }
 }
 
+/// What PostgreSQL's own URLs know, and the files of certificates.
+const OPTIONS: [&str; 22] = [
+    "application_name",
+    "channel_binding",
+    "connect_timeout",
+    "dbname",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "load_balance_hosts",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslnegotiation",
+    "sslrootcert",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+];
+
 /// Takes the options of these names out of the query of a URL.
 fn split<'a>(url: &'a str, names: &[&str]) -> (String, Vec<(&'a str, &'a str)>) {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
@@ -217,6 +243,17 @@ impl FromStr for PostgresOptions {
 
     fn from_str(url: &str) -> Result<Self, StoreError> {
         let (rest, ours) = split(url, &["schema", "timeout"]);
+        let query = rest.split_once('?').map_or("", |(_, query)| query);
+        let keys = query.split('&').map(|option| option.split_once('=').map_or(option, |(key, _)| key));
+        // An `@` says that this is part of a password.
+        if let Some(key) =
+            keys.filter(|key| !key.is_empty() && !key.contains('@')).find(|key| !OPTIONS.contains(key))
+        {
+            return Err(StoreError::invalid(format!(
+                "a PostgreSQL URL has no option `{key}`: it has `schema`, `timeout` and those of PostgreSQL itself, such as \
+                 `sslmode`, `connect_timeout` and `application_name`"
+            )));
+        }
         let mut seen = Vec::new();
         ours.into_iter().try_fold(Self::url(&rest)?, |options, (key, value)| {
             once(&mut seen, key)?;
@@ -323,7 +360,7 @@ mod tests {
             ("?schema=A%22", "lower-case"),
             ("?timeout=1s", "whole number"),
             ("?timeout=1&timeout=2", "twice"),
-            ("?synchronous=full", "option=value"),
+            ("?synchronous=full", "no option `synchronous`"),
             ("?sslmode=on", "`verify-full`"),
             ("?sslmode=allow", "`prefer`"),
             ("?sslmode=require&sslmode=disable", "twice"),
