@@ -1,6 +1,6 @@
 //! How long a store is asked again that cannot be reached.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::store::{BoxFuture, StoreError, StoreErrorKind};
 
@@ -10,20 +10,30 @@ const ATTEMPTS: u32 = 9;
 /// The first pause. Each is twice as long as the one before, but not longer than …
 const FIRST: Duration = Duration::from_millis(100);
 
-/// … this. All of them together are nine seconds.
+/// … this. All of them together are nine seconds …
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// … unless the store is patient itself: then it is not asked again when this long is over.
+const LONG_ENOUGH: Duration = Duration::from_secs(9);
+
 /// Counts attempts at one thing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Patience {
     attempts: u32,
+    begun: Instant,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { attempts: 0, begun: Instant::now() }
+    }
 }
 
 impl Patience {
     /// After an attempt that failed: waits, or says that it was the last.
     pub(super) async fn allows_another(&mut self) -> bool {
         self.attempts += 1;
-        if self.attempts >= ATTEMPTS {
+        if self.attempts >= ATTEMPTS || self.begun.elapsed() >= LONG_ENOUGH {
             return false;
         }
         let pause = FIRST.saturating_mul(1 << (self.attempts - 1)).min(LONGEST);

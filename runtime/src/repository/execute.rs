@@ -1,6 +1,11 @@
 //! One command: load, decide, record.
 
-use std::{fmt, future::IntoFuture, sync::Arc};
+use std::{
+    fmt,
+    future::IntoFuture,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     Conflict, ExecuteError, LoadError, Recorded, Repository,
@@ -14,8 +19,11 @@ use crate::{
     },
 };
 
-/// How often a commit whose outcome is unknown is given again.
+/// How often a commit whose outcome is unknown is given again …
 const UNKNOWN_ATTEMPTS: u32 = 5;
+
+/// … unless it took this long already: then the store has been patient itself.
+const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
 /// A command about to be carried out. Await it; see [`Repository::execute`].
 #[must_use = "a command does nothing until it is awaited"]
@@ -141,6 +149,7 @@ impl<A: Aggregate> Attempt<'_, A> {
             return Ok(Outcome::Recorded(Committed { appends: Vec::new() }));
         }
         let mut attempts = 0;
+        let begun = Instant::now();
         loop {
             attempts += 1;
             let cause = match self.repository.store.append(self.commit()?).await {
@@ -152,7 +161,7 @@ impl<A: Aggregate> Attempt<'_, A> {
                 // That this attempt has recorded nothing does not say what became of the one before.
                 Err(AppendError::Failed(cause) | AppendError::Unknown { cause, .. }) => cause,
             };
-            if attempts >= UNKNOWN_ATTEMPTS {
+            if attempts >= UNKNOWN_ATTEMPTS || begun.elapsed() >= LONG_ENOUGH {
                 return Err(ExecuteError::Unknown { stream: self.stream.clone(), commit: self.id, cause });
             }
             self.repository.retry.pause_after(attempts.saturating_mul(4)).await;

@@ -105,7 +105,7 @@ pub(super) fn encode(
         let payload = part.encode()?;
         if payload.len() > largest {
             return Err(StoreError::invalid(format!(
-                "a message of {} bytes with {} events for `{}` is larger than the {largest} bytes that the server takes: \
+                "a message of {} bytes with {} event(s) for `{}` is larger than the {largest} bytes that the server takes: \
                  raise its `max_payload` and the stream's `max_msg_size`, or keep the bytes elsewhere and record where",
                 payload.len(),
                 part.events.len(),
