@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Error, OptionalExtension};
+use rusqlite::{Connection, Error, OptionalExtension, Statement};
 
 use crate::store::{Name, StreamId, name::Names};
+
+/// Finds a stream. Only those that are not known are asked for: a join would look each of them up for each of its events.
+pub(super) const STREAM: &str = "SELECT category, id FROM streams WHERE key = ?1";
 
 /// Categories, streams and names that were met.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     keys: HashMap<Name, i64>,
     categories: HashMap<i64, Name>,
-    pub(super) streams: Streams,
+    streams: Streams,
     pub(super) names: Names,
 }
 
@@ -53,6 +56,25 @@ impl Known {
         Ok(name)
     }
 
+    /// The stream with this key; `None` if there is none or it is of no category, which is damage. `find` is [`STREAM`].
+    pub(super) fn stream(
+        &mut self,
+        connection: &Connection,
+        find: &mut Statement<'_>,
+        key: i64,
+    ) -> Result<Option<StreamId>, Error> {
+        if let Some(stream) = self.streams.get(key) {
+            return Ok(Some(stream));
+        }
+        let mut rows = find.query([key])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let (Ok(category), Ok(id)) = (row.get(0), row.get_ref(1)?.as_str()) else { return Ok(None) };
+        let Some(category) = self.category(connection, category)? else { return Ok(None) };
+        let stream = StreamId::new(category, id);
+        self.streams.keep(key, &stream);
+        Ok(Some(stream))
+    }
+
     /// After a transaction was rolled back: the keys of what it made will be given to others.
     pub(super) fn forget(&mut self) {
         *self = Self { names: std::mem::take(&mut self.names), ..Self::default() };
@@ -63,7 +85,7 @@ impl Known {
 /// which it may have to leave to another: so there are never more of them, and those that are growing side by side, whose
 /// keys are near to each other, all have theirs.
 #[derive(Debug, Default)]
-pub(super) struct Streams(Vec<Option<(i64, StreamId)>>);
+struct Streams(Vec<Option<(i64, StreamId)>>);
 
 impl Streams {
     /// How many are remembered.
@@ -74,7 +96,7 @@ impl Streams {
     }
 
     /// The stream with this key.
-    pub(super) fn get(&self, key: i64) -> Option<StreamId> {
+    fn get(&self, key: i64) -> Option<StreamId> {
         match self.0.get(Self::place(key)) {
             Some(Some((known, stream))) if *known == key => Some(stream.clone()),
             _ => None,
@@ -82,7 +104,7 @@ impl Streams {
     }
 
     /// Remembers it.
-    pub(super) fn keep(&mut self, key: i64, stream: &StreamId) {
+    fn keep(&mut self, key: i64, stream: &StreamId) {
         if self.0.is_empty() {
             self.0.resize(Self::MOST, None);
         }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Error, Params, Row, params};
 use super::{
     connection::Session,
     error::failed,
-    known::Known,
+    known::{self, Known},
     row::{self, Undecodable, columns},
     tail::{End, from_version},
 };
@@ -26,26 +26,21 @@ const STREAM: &str = concat!(
 const FACTS: &str = "SELECT position, name, schema, payload FROM events \
     WHERE stream = ?1 AND version BETWEEN ?2 AND ?3 ORDER BY version";
 
-const ALL: &str = concat!(
-    "SELECT ",
-    columns!(),
-    ", streams.category, streams.id FROM events LEFT JOIN streams ON streams.key = stream \
-     WHERE position > ?1 ORDER BY position LIMIT ?2"
-);
+const ALL: &str =
+    concat!("SELECT ", columns!(), " FROM events WHERE position > ?1 ORDER BY position LIMIT ?2");
 
 const CATEGORY: &str = concat!(
     "SELECT ",
     columns!(),
-    ", streams.category, streams.id FROM events INDEXED BY events_by_category \
-     LEFT JOIN streams ON streams.key = stream \
-     WHERE events.category = ?1 AND position > ?2 AND position < ?3 ORDER BY position LIMIT ?4"
+    " FROM events INDEXED BY events_by_category \
+     WHERE category = ?1 AND position > ?2 AND position < ?3 ORDER BY position LIMIT ?4"
 );
 
 const HEAD: &str = "SELECT max(position) FROM events";
 
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 4] = [STREAM, FACTS, ALL, CATEGORY];
+pub(super) const STATEMENTS: [&str; 5] = [STREAM, FACTS, ALL, CATEGORY, known::STREAM];
 
 /// The largest number of events for which room is made before they are there.
 const MANY: usize = 1024;
@@ -223,24 +218,14 @@ fn collect(
     limit: usize,
 ) -> Result<Vec<RecordedEvent>, StoreError> {
     let mut select = connection.prepare_cached(sql).map_err(failed_all)?;
+    let mut find_stream = connection.prepare_cached(known::STREAM).map_err(failed_all)?;
     let mut rows = select.query(parameters).map_err(failed_all)?;
     let mut events = Vec::with_capacity(limit.saturating_add(1).min(MANY));
     while let Some(row) = rows.next().map_err(failed_all)? {
         let damaged = |damaged: Undecodable| damaged.of(row, "in a read of the whole store");
         let key = row::stream_key(row).map_err(damaged)?;
-        let stream = match known.streams.get(key) {
-            Some(stream) => stream,
-            None => {
-                let (category, id) = row::stream(row).map_err(damaged)?;
-                let category = known.category(connection, category).map_err(failed_all)?;
-                let Some(category) = category else {
-                    return Err(StoreError::corrupt(format!("the stream with key {key} is of no category")));
-                };
-                let stream = StreamId::new(category, id);
-                known.streams.keep(key, &stream);
-                stream
-            }
-        };
+        let stream = known.stream(connection, &mut find_stream, key).map_err(failed_all)?;
+        let stream = stream.ok_or(row::OF_NO_STREAM).map_err(damaged)?;
         let version = row::version(row).map_err(damaged)?;
         events.push(row::event(row, stream, version, &mut known.names).map_err(damaged)?);
     }

@@ -27,8 +27,7 @@ const COMMIT: &str = "SELECT position FROM commits WHERE id = ?1";
 const NEW_CATEGORY: &str = "INSERT INTO categories (name) VALUES (?1)";
 const NEW_STREAM: &str = "INSERT INTO streams (category, id) VALUES (?1, ?2)";
 const NEW_EVENT: &str = "INSERT INTO events (stream, version, category, at, id, name, schema, \
-     format, actor, correlation_id, causation_id, notes, payload) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+     format, metadata, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const NEW_COMMIT: &str = "INSERT INTO commits (id, position) VALUES (?1, ?2)";
 
 /// For the test of their plans.
@@ -115,7 +114,6 @@ impl Recording<'_> {
             let id = self.commit.event_id(index + offset);
             // The clock of the machine may go backwards; the times of a stream do not.
             at = at.max(self.commit.event_at(index + offset).unwrap_or(self.now));
-            let said = event.metadata.as_deref();
             let position = insert.insert(params![
                 key,
                 from_version(version),
@@ -125,10 +123,7 @@ impl Recording<'_> {
                 event.name.as_str(),
                 event.schema,
                 format(&event.payload),
-                said.and_then(|metadata| metadata.actor.as_deref()),
-                said.and_then(|metadata| metadata.correlation_id.as_deref()),
-                said.and_then(|metadata| metadata.causation_id.as_deref()),
-                said.map_or(Ok(None), notes)?,
+                event.metadata.as_deref().map(metadata).transpose()?,
                 AsColumn(&event.payload),
             ])?;
             positions.push(to_position(position)?);
@@ -232,14 +227,9 @@ impl Recording<'_> {
     }
 }
 
-/// Free notes as JSON; `None` where there are none. An empty object stands for metadata that says nothing at all.
-fn notes(metadata: &Metadata) -> Result<Option<String>, Error> {
-    if metadata.notes.is_empty() && !metadata.is_empty() {
-        return Ok(None);
-    }
-    serde_json::to_string(&metadata.notes)
-        .map(Some)
-        .map_err(|error| Error::ToSqlConversionFailure(error.into()))
+/// Metadata as JSON. What says nothing is an empty object, which is not the same as none.
+fn metadata(metadata: &Metadata) -> Result<String, Error> {
+    serde_json::to_string(metadata).map_err(|error| Error::ToSqlConversionFailure(error.into()))
 }
 
 /// The format of a payload that is not JSON.

@@ -1,6 +1,6 @@
 //! From rows to events.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use chrono::DateTime;
 use rusqlite::{Row, types::ValueRef};
@@ -14,8 +14,7 @@ use crate::{
 /// The columns that everything here reads, in this order. What only whole events need comes behind `format`.
 macro_rules! columns {
     () => {
-        "position, name, schema, payload, format, at, events.id, actor, correlation_id, causation_id, notes, version, \
-         stream"
+        "position, name, schema, payload, format, at, id, metadata, version, stream"
     };
 }
 pub(super) use columns;
@@ -27,15 +26,9 @@ const PAYLOAD: usize = 3;
 const FORMAT: usize = 4;
 const AT: usize = 5;
 const ID: usize = 6;
-const ACTOR: usize = 7;
-const CORRELATION_ID: usize = 8;
-const CAUSATION_ID: usize = 9;
-const NOTES: usize = 10;
-const VERSION: usize = 11;
-const STREAM: usize = 12;
-/// Behind the columns, where streams are joined.
-const STREAM_CATEGORY: usize = 13;
-const STREAM_ID: usize = 14;
+const METADATA: usize = 7;
+const VERSION: usize = 8;
+const STREAM: usize = 9;
 
 /// A column that cannot be what was written to it.
 pub(super) struct Undecodable(usize);
@@ -104,14 +97,8 @@ pub(super) fn stream_key(row: &Row<'_>) -> Result<i64, Undecodable> {
     integer(row, STREAM)
 }
 
-/// The key of the category and the id of the stream that is joined to the row. If there is none, then the event has a
-/// key of no stream.
-pub(super) fn stream<'a>(row: &'a Row<'_>) -> Result<(i64, &'a str), Undecodable> {
-    match (integer(row, STREAM_CATEGORY), text(row, STREAM_ID)) {
-        (Ok(category), Ok(id)) => Ok((category, id)),
-        _ => Err(Undecodable(STREAM)),
-    }
-}
+/// What is wrong with an event that has a key of no stream.
+pub(super) const OF_NO_STREAM: Undecodable = Undecodable(STREAM);
 
 /// JSON is text. Bytes are of another format, which is looked at only then.
 fn payload(row: &Row<'_>, names: &mut Names) -> Result<Payload, Undecodable> {
@@ -145,22 +132,13 @@ fn id(row: &Row<'_>) -> Result<Uuid, Undecodable> {
 }
 
 fn metadata(row: &Row<'_>) -> Result<Option<Arc<Metadata>>, Undecodable> {
-    let actor = optional_text(row, ACTOR)?;
-    let correlation_id = optional_text(row, CORRELATION_ID)?;
-    let causation_id = optional_text(row, CAUSATION_ID)?;
-    let notes = optional_text(row, NOTES)?;
-    if let (None, None, None, None) = (actor, correlation_id, causation_id, notes) {
-        return Ok(None);
+    match value(row, METADATA)? {
+        ValueRef::Null => Ok(None),
+        ValueRef::Text(json) => serde_json::from_slice(json)
+            .map(|metadata| Some(Arc::new(metadata)))
+            .map_err(|_| Undecodable(METADATA)),
+        _ => Err(Undecodable(METADATA)),
     }
-    Ok(Some(Arc::new(Metadata {
-        actor: actor.map(str::to_owned),
-        correlation_id: correlation_id.map(str::to_owned),
-        causation_id: causation_id.map(str::to_owned),
-        notes: match notes {
-            Some(notes) => serde_json::from_str(notes).map_err(|_| Undecodable(NOTES))?,
-            None => BTreeMap::new(),
-        },
-    })))
 }
 
 fn value<'a>(row: &'a Row<'_>, column: usize) -> Result<ValueRef<'a>, Undecodable> {
@@ -185,14 +163,6 @@ fn count(row: &Row<'_>, column: usize) -> Result<u64, Undecodable> {
 fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Undecodable> {
     match value(row, column)? {
         ValueRef::Text(text) => utf8(text, column),
-        _ => Err(Undecodable(column)),
-    }
-}
-
-fn optional_text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, Undecodable> {
-    match value(row, column)? {
-        ValueRef::Null => Ok(None),
-        ValueRef::Text(text) => utf8(text, column).map(Some),
         _ => Err(Undecodable(column)),
     }
 }

@@ -19,6 +19,8 @@ const VERSION: i32 = 1;
 ///   time, so the order of positions is the order of commits, and no gap fills late.
 /// - `payload` is text where `format` is NULL (JSON), else a blob. The columns that a load reads come first, because
 ///   SQLite finds a column by counting; what an append reads comes before the payload, which may be long.
+/// - `metadata` is one column, although it has parts that all tools know: most events have none, and each column that
+///   a scan reads costs time for each event. It is NULL where nothing was said; people see its parts in `log`.
 /// - The index on `category` ends, like every index, with the position.
 /// - `commits` holds the ids of commits that expected no version. Others are recognised by their events.
 const TABLES: &str = "
@@ -35,20 +37,17 @@ CREATE TABLE streams (
 ) STRICT;
 
 CREATE TABLE events (
-    position       INTEGER PRIMARY KEY,
-    stream         INTEGER NOT NULL REFERENCES streams,
-    version        INTEGER NOT NULL,
-    at             INTEGER NOT NULL, -- microseconds since 1970
-    name           TEXT NOT NULL,
-    schema         INTEGER NOT NULL,
-    payload        ANY NOT NULL,
-    format         TEXT,
-    id             BLOB NOT NULL,    -- a UUID
-    category       INTEGER NOT NULL REFERENCES categories,
-    actor          TEXT,
-    correlation_id TEXT,
-    causation_id   TEXT,
-    notes          TEXT,             -- a JSON object
+    position INTEGER PRIMARY KEY,
+    stream   INTEGER NOT NULL REFERENCES streams,
+    version  INTEGER NOT NULL,
+    at       INTEGER NOT NULL, -- microseconds since 1970
+    name     TEXT NOT NULL,
+    schema   INTEGER NOT NULL,
+    payload  ANY NOT NULL,
+    format   TEXT,
+    id       BLOB NOT NULL,    -- a UUID
+    category INTEGER NOT NULL REFERENCES categories,
+    metadata TEXT,             -- a JSON object, if there is any
     UNIQUE (stream, version)
 ) STRICT;
 
@@ -56,13 +55,15 @@ CREATE INDEX events_by_category ON events (category);
 
 CREATE TABLE commits (
     id       BLOB PRIMARY KEY,
-    position INTEGER NOT NULL        -- of its first event
+    position INTEGER NOT NULL  -- of its first event
 ) STRICT, WITHOUT ROWID;
 
 -- For people.
 CREATE VIEW log AS
 SELECT position, categories.name AS category, streams.id AS id, version, events.name AS event, schema,
-       strftime('%Y-%m-%d %H:%M:%f', at / 1e6, 'unixepoch') AS at, actor, correlation_id, causation_id, notes, payload
+       strftime('%Y-%m-%d %H:%M:%f', at / 1e6, 'unixepoch') AS at, metadata ->> '$.actor' AS actor,
+       metadata ->> '$.correlation_id' AS correlation_id, metadata ->> '$.causation_id' AS causation_id,
+       metadata ->> '$.notes' AS notes, payload
 FROM events
 LEFT JOIN streams ON streams.key = events.stream
 LEFT JOIN categories ON categories.key = events.category;

@@ -40,8 +40,14 @@ async fn an_event_that_cannot_be_decoded_is_named() {
     for (damage, named, by_facts) in [
         ("UPDATE events SET id = x'01' WHERE position = 2", "`id`", false),
         ("UPDATE events SET at = 9223372036854775807 WHERE position = 2", "`at`", false),
-        ("UPDATE events SET actor = CAST(x'ff' AS TEXT) WHERE position = 2", "`actor`", false),
-        ("UPDATE events SET notes = 'no json' WHERE position = 2", "`notes`", false),
+        (
+            "UPDATE events SET metadata = CAST(x'7b226163746f72223a22ff227d' AS TEXT) WHERE position = 2",
+            "`metadata`",
+            false,
+        ),
+        ("UPDATE events SET metadata = 'no json' WHERE position = 2", "`metadata`", false),
+        ("UPDATE events SET metadata = '' WHERE position = 2", "`metadata`", false),
+        ("UPDATE events SET metadata = '{\"actor\": 5}' WHERE position = 2", "`metadata`", false),
         ("UPDATE events SET schema = -1 WHERE position = 2", "`schema`", true),
         ("UPDATE events SET schema = 4294967296 WHERE position = 2", "`schema`", true),
         ("UPDATE events SET name = CAST(x'ff' AS TEXT) WHERE position = 2", "`name`", true),
@@ -82,11 +88,19 @@ async fn a_missing_event_is_noticed() {
 
 #[tokio::test]
 async fn an_event_of_no_stream_is_not_passed_over() {
-    let folder = stored().await;
-    folder.sql().execute_batch("DELETE FROM streams").unwrap();
-    let store = folder.open().await.unwrap();
-    let error = store.read_all(&Filter::All, Position::START, 10).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    for damage in [
+        "DELETE FROM streams",
+        "DELETE FROM categories",
+        "UPDATE streams SET id = CAST(x'ff' AS TEXT)",
+        "UPDATE events SET stream = 7",
+    ] {
+        let folder = stored().await;
+        folder.sql().execute_batch(damage).unwrap();
+        let store = folder.open().await.unwrap();
+        let error = store.read_all(&Filter::All, Position::START, 10).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{damage}: {error}");
+        assert!(error.to_string().contains("position 1"), "{damage}: {error}");
+    }
 }
 
 #[tokio::test]

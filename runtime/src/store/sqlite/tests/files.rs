@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use super::*;
-use crate::store::Durability;
+use crate::{Metadata, store::Durability};
 
 /// Opening must fail, with this kind and text, and leave the bytes as they are.
 async fn refused(folder: &Folder, kind: StoreErrorKind, text: &str) {
@@ -183,6 +183,37 @@ async fn people_can_read_it() {
         .query_row("SELECT concat_ws(' ', position, category, id, version, event, schema, payload) FROM log WHERE version = 2", (), |row| row.get(0))
         .unwrap();
     assert_eq!(shown, r#"2 thing 7 2 Sold 1 {"a":1}"#);
+}
+
+/// What is one column is shown as its parts, each NULL where it was not said.
+#[tokio::test]
+async fn people_can_read_metadata() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    let all = Metadata::by("an\"n").correlation("c").causation("7").note("reason", "none");
+    let said = [None, Some(Metadata::new()), Some(Metadata::by("bob")), Some(all)];
+    let mut commit = commit("7", Expected::NoStream, &["Made"; 4]);
+    for (event, metadata) in commit.appends[0].events.iter_mut().zip(&said) {
+        event.metadata = metadata.clone().map(Arc::new);
+    }
+    store.append(commit).await.unwrap();
+    let page = store.read_all(&Filter::All, Position::START, 10).await.unwrap();
+    let read: Vec<_> = page.events.iter().map(|event| event.metadata.as_deref().cloned()).collect();
+    assert_eq!(read, said);
+    drop(store);
+    let shown: String = folder
+        .sql()
+        .query_row(
+            "SELECT group_concat(quote(actor) || quote(correlation_id) || quote(causation_id) || quote(notes), ' ' \
+             ORDER BY position) FROM log",
+            (),
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(
+        shown,
+        "NULLNULLNULLNULL NULLNULLNULLNULL 'bob'NULLNULLNULL 'an\"n''c''7''{\"reason\":\"none\"}'"
+    );
 }
 
 #[tokio::test]
