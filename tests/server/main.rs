@@ -6,6 +6,7 @@
 mod ahead;
 mod faults;
 mod load;
+mod log;
 mod migration;
 mod order;
 mod pool;

@@ -9,10 +9,7 @@ use super::{
     text,
     write::Placed,
 };
-use crate::{
-    Metadata,
-    store::{NewEvent, Payload},
-};
+use crate::store::{NewEvent, Payload};
 
 /// The batch as columns. Those that few events have a value in are empty where none has; the server fills them up.
 #[derive(Default)]
@@ -34,10 +31,7 @@ pub(super) struct Columns<'a> {
     pub(super) payloads: Vec<Option<&'a str>>,
     pub(super) formats: Vec<Option<Cow<'a, str>>>,
     pub(super) contents: Vec<Option<&'a [u8]>>,
-    pub(super) actors: Vec<Option<Cow<'a, str>>>,
-    pub(super) correlation_ids: Vec<Option<Cow<'a, str>>>,
-    pub(super) causation_ids: Vec<Option<Cow<'a, str>>>,
-    pub(super) notes: Vec<Option<String>>,
+    pub(super) metadata: Vec<Option<String>>,
 }
 
 impl<'a> Columns<'a> {
@@ -70,10 +64,7 @@ impl<'a> Columns<'a> {
                 self.payloads.push(event.payload);
                 put(&mut self.formats, nth, event.format);
                 put(&mut self.contents, nth, event.bytes);
-                put(&mut self.actors, nth, event.actor);
-                put(&mut self.correlation_ids, nth, event.correlation_id);
-                put(&mut self.causation_ids, nth, event.causation_id);
-                put(&mut self.notes, nth, event.notes);
+                put(&mut self.metadata, nth, event.metadata);
                 version = version.next();
                 index += 1;
             }
@@ -88,10 +79,7 @@ pub(super) struct Cells<'a> {
     pub(super) payload: Option<&'a str>,
     pub(super) format: Option<Cow<'a, str>>,
     pub(super) bytes: Option<&'a [u8]>,
-    pub(super) actor: Option<Cow<'a, str>>,
-    pub(super) correlation_id: Option<Cow<'a, str>>,
-    pub(super) causation_id: Option<Cow<'a, str>>,
-    pub(super) notes: Option<String>,
+    pub(super) metadata: Option<String>,
 }
 
 impl<'a> Cells<'a> {
@@ -101,22 +89,14 @@ impl<'a> Cells<'a> {
             Payload::Json(json) => (None, None, Some(json.as_bytes())),
             Payload::Other { format, bytes } => (None, Some(text::encode(format)), Some(&**bytes)),
         };
-        let said = event.metadata.as_deref();
-        let text = |field: fn(&Metadata) -> &Option<String>| {
-            said.and_then(|said| field(said).as_deref()).map(text::encode)
-        };
-        // Metadata with nothing in it is metadata all the same.
-        let notes = said.filter(|said| !said.notes.is_empty() || said.is_empty());
         Self {
             name: text::encode(&event.name),
             schema: event.schema.into(),
             payload,
             format,
             bytes,
-            actor: text(|said| &said.actor),
-            correlation_id: text(|said| &said.correlation_id),
-            causation_id: text(|said| &said.causation_id),
-            notes: notes.and_then(|said| serde_json::to_string(&said.notes).ok()),
+            // Metadata with nothing in it is metadata all the same. JSON escapes what PostgreSQL's text cannot hold.
+            metadata: event.metadata.as_deref().and_then(|said| serde_json::to_string(said).ok()),
         }
     }
 }

@@ -124,17 +124,26 @@ async fn read(
     Ok((None, tail))
 }
 
-/// At most `limit` matching events of the whole store, after this position.
+/// How much to read of the whole store: at most so many events, and as long as they have not so many bytes. The bytes end
+/// no page that has fewer than `least` events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    pub(super) least: usize,
+    pub(super) most: usize,
+    pub(super) bytes: usize,
+}
+
+/// Matching events of the whole store, after this position.
 pub(super) async fn all(
     session: &Session,
     filter: &Filter,
     after: Position,
-    limit: usize,
+    extent: Extent,
 ) -> Result<Page, Failure> {
     let Ok(start) = i64::try_from(after.get()) else {
         return Ok(Page { events: Vec::new(), last: after, end: true });
     };
-    let one_more = one_more(limit);
+    let one_more = one_more(extent.most);
     let names: Vec<_> = match filter {
         Filter::All => Vec::new(),
         Filter::Categories(categories) => {
@@ -154,15 +163,18 @@ pub(super) async fn all(
             (head, rows)
         }
     };
-    let mut page = Page { events: Vec::with_capacity(limit.min(MANY)), last: after, end: true };
+    let mut page = Page { events: Vec::with_capacity(extent.most.min(MANY)), last: after, end: true };
+    let mut bytes = 0;
     // Who reads at the same time begins with nothing that is known.
     let mut known = std::mem::take(&mut *session.known());
     let mut rows: std::pin::Pin<&mut RowStream> = pin!(rows);
     while let Some(row) = rows.try_next().await? {
-        if page.events.len() == limit {
+        let events = page.events.len();
+        if events == extent.most || (events >= extent.least && bytes >= extent.bytes) {
             page.end = false;
             break;
         }
+        bytes += row.raw_size_bytes();
         let stream = row::stream(&row, &mut known)?;
         let event = row::event(&row, stream, &mut known.names)?;
         page.last = event.position;

@@ -1,6 +1,6 @@
 //! From rows to events.
 
-use std::{collections::BTreeMap, error::Error, str, sync::Arc};
+use std::{error::Error, str, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::{
@@ -26,10 +26,7 @@ pub(super) use facts;
 /// The columns of whole events.
 macro_rules! columns {
     () => {
-        concat!(
-            $crate::store::postgres::row::facts!(),
-            ", format, bytes, id, actor, correlation_id, causation_id, notes, category, stream_id"
-        )
+        concat!($crate::store::postgres::row::facts!(), ", format, bytes, id, metadata, category, stream_id")
     };
 }
 pub(super) use columns;
@@ -43,12 +40,9 @@ const PAYLOAD: usize = 5;
 const FORMAT: usize = 6;
 const BYTES: usize = 7;
 const ID: usize = 8;
-const ACTOR: usize = 9;
-const CORRELATION_ID: usize = 10;
-const CAUSATION_ID: usize = 11;
-const NOTES: usize = 12;
-const CATEGORY: usize = 13;
-const STREAM_ID: usize = 14;
+const METADATA: usize = 9;
+const CATEGORY: usize = 10;
+const STREAM_ID: usize = 11;
 
 /// A column as PostgreSQL sent it. The driver would compare the type of each column, in each row, with the one that is
 /// wanted; ours are those of the tables: a number has eight bytes, a UUID 16, and text is UTF-8.
@@ -188,19 +182,6 @@ fn payload(row: &Row, names: &mut Names) -> Result<Payload, StoreError> {
 }
 
 fn metadata(row: &Row) -> Result<Option<Arc<Metadata>>, StoreError> {
-    let said = |column| -> Result<Option<String>, StoreError> {
-        let Some(said) = optional(row, column)? else { return Ok(None) };
-        let said = text::decode_bytes(said).ok_or_else(|| damaged(row, column))?;
-        Ok(Some(said.into_owned()))
-    };
-    let (actor, correlation_id, causation_id) = (said(ACTOR)?, said(CORRELATION_ID)?, said(CAUSATION_ID)?);
-    let notes = optional_text(row, NOTES)?;
-    if let (None, None, None, None) = (&actor, &correlation_id, &causation_id, notes) {
-        return Ok(None);
-    }
-    let notes = match notes {
-        Some(notes) => serde_json::from_str(notes).map_err(|_| damaged(row, NOTES))?,
-        None => BTreeMap::new(),
-    };
-    Ok(Some(Arc::new(Metadata { actor, correlation_id, causation_id, notes })))
+    let Some(said) = optional(row, METADATA)? else { return Ok(None) };
+    Ok(Some(Arc::new(serde_json::from_slice(said).map_err(|_| damaged(row, METADATA))?)))
 }

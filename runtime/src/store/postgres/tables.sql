@@ -26,10 +26,7 @@ CREATE TABLE events (
     bytes          bytea,
     category       text NOT NULL,
     stream_id      text NOT NULL,
-    actor          text,
-    correlation_id text,
-    causation_id   text,
-    notes          text,            -- a JSON object
+    metadata       text,            -- a JSON object
     PRIMARY KEY (position),
     UNIQUE (stream, version)
 );
@@ -41,10 +38,21 @@ CREATE TABLE commits (
     position bigint NOT NULL        -- of its first event
 );
 
+-- One thing that metadata says. Where it cannot be taken apart, because a string has U+0000 in it or the row is damaged,
+-- it is shown as it is: nobody should take it for silence.
+CREATE FUNCTION said(metadata text, what text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+    RETURN metadata::json ->> what;
+EXCEPTION WHEN OTHERS THEN
+    RETURN metadata;
+END
+$$;
+
 -- For people.
 CREATE VIEW log AS
-SELECT position, category, stream_id AS id, version, name AS event, schema, to_timestamp(at / 1e6) AS at, actor,
-       correlation_id, causation_id, notes, payload
+SELECT position, category, stream_id AS id, version, name AS event, schema, to_timestamp(at / 1e6) AS at,
+       said(metadata, 'actor') AS actor, said(metadata, 'correlation_id') AS correlation_id,
+       said(metadata, 'causation_id') AS causation_id, said(metadata, 'notes') AS notes, payload
 FROM events;
 
 -- Records the commits of which no append is refused, each at the positions behind the last one at which its events
@@ -56,7 +64,7 @@ CREATE FUNCTION append(
     unconditional_ids uuid[], unconditional_commits int[],
     event_commits int[], event_streams uuid[], event_versions bigint[], event_times bigint[], categories text[],
     stream_ids text[], ids uuid[], names text[], schemas bigint[], payloads text[], formats text[], contents bytea[],
-    actors text[], correlation_ids text[], causation_ids text[], all_notes text[], keep_times boolean,
+    all_metadata text[], keep_times boolean,
     OUT base bigint, OUT now bigint,
     OUT refused int[], OUT actuals bigint[], OUT at_first uuid[], OUT known int[]
 ) LANGUAGE plpgsql AS $$
@@ -92,13 +100,13 @@ BEGIN
     END IF;
 
     INSERT INTO events (position, version, at, schema, stream, id, name, payload, format, bytes, category, stream_id,
-                        actor, correlation_id, causation_id, notes)
+                        metadata)
     SELECT base + u.number, u.version, greatest(earliest, u.at), u.schema, u.stream, u.id, u.name, u.payload, u.format, u.bytes,
-           u.category, u.stream_id, u.actor, u.correlation_id, u.causation_id, u.notes
+           u.category, u.stream_id, u.metadata
     FROM unnest(event_commits, event_streams, event_versions, event_times, categories, stream_ids, ids, names, schemas,
-                payloads, formats, contents, actors, correlation_ids, causation_ids, all_notes)
+                payloads, formats, contents, all_metadata)
          WITH ORDINALITY AS u (commit, stream, version, at, category, stream_id, id, name, schema, payload, format,
-                               bytes, actor, correlation_id, causation_id, notes, number)
+                               bytes, metadata, number)
     WHERE u.commit <> ALL (out_commits);
 
     IF cardinality(unconditional_ids) > 0 THEN
@@ -116,8 +124,7 @@ $$;
 -- `at_first` are there if it was refused.
 CREATE FUNCTION append_one(
     to_stream uuid, as_version bigint, not_before bigint, of_category text, of_stream_id text, with_id uuid, with_name text,
-    with_schema bigint, with_payload text, with_format text, with_bytes bytea, by_actor text, by_correlation_id text,
-    by_causation_id text, with_notes text,
+    with_schema bigint, with_payload text, with_format text, with_bytes bytea, with_metadata text,
     OUT base bigint, OUT now bigint, OUT actual bigint, OUT at_first uuid
 ) LANGUAGE plpgsql AS $$
 BEGIN
@@ -132,9 +139,9 @@ BEGIN
     END IF;
     actual := NULL;
     INSERT INTO events (position, version, at, schema, stream, id, name, payload, format, bytes, category, stream_id,
-                        actor, correlation_id, causation_id, notes)
+                        metadata)
     VALUES (base + 1, as_version, greatest(now, not_before), with_schema, to_stream, with_id, with_name, with_payload,
-            with_format, with_bytes, of_category, of_stream_id, by_actor, by_correlation_id, by_causation_id, with_notes);
+            with_format, with_bytes, of_category, of_stream_id, with_metadata);
     PERFORM pg_notify('factum', current_schema());
 END
 $$;

@@ -20,10 +20,10 @@ use crate::{
 };
 
 pub(super) const APPEND: &str = "SELECT base, now, refused, actuals, at_first, known FROM append($1, $2, $3, $4, $5, $6, \
-    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 
 pub(super) const APPEND_ONE: &str = "SELECT base, now, actual, at_first FROM append_one($1, $2, $3, $4, $5, $6, $7, $8, \
-    $9, $10, $11, $12, $13, $14, $15)";
+    $9, $10, $11, $12)";
 
 /// The ends of streams, in their order.
 pub(super) const ENDS: &str = "SELECT last.version, last.at FROM unnest($1::uuid[]) WITH ORDINALITY AS u (stream, number) \
@@ -182,7 +182,7 @@ pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Ou
         columns.add(number, placed);
     }
     let keep_times = batch.first().is_some_and(Placed::keeps_times);
-    let parameters: [&(dyn ToSql + Sync); 22] = [
+    let parameters: [&(dyn ToSql + Sync); 19] = [
         &columns.streams,
         &columns.firsts,
         &columns.commits,
@@ -200,10 +200,7 @@ pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Ou
         &columns.payloads,
         &columns.formats,
         &columns.contents,
-        &columns.actors,
-        &columns.correlation_ids,
-        &columns.causation_ids,
-        &columns.notes,
+        &columns.metadata,
         &keep_times,
     ];
     let row = session.client.query_one(&session.append, &parameters).await?;
@@ -248,7 +245,7 @@ async fn append_one(
     event: &NewEvent,
 ) -> Result<Outcome, Error> {
     let event = Cells::of(event);
-    let parameters: [&(dyn ToSql + Sync); 15] = [
+    let parameters: [&(dyn ToSql + Sync); 12] = [
         &stream_key(&append.stream),
         &from_version(place.version.next()),
         &place.at,
@@ -260,10 +257,7 @@ async fn append_one(
         &event.payload,
         &event.format,
         &event.bytes,
-        &event.actor,
-        &event.correlation_id,
-        &event.causation_id,
-        &event.notes,
+        &event.metadata,
     ];
     let row = session.client.query_one(&session.append_one, &parameters).await?;
     Ok(match row.try_get::<_, Option<i64>>(2)? {
