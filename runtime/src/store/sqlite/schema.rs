@@ -61,9 +61,10 @@ CREATE TABLE commits (
 -- For people.
 CREATE VIEW log AS
 SELECT position, categories.name AS category, streams.id AS id, version, events.name AS event, schema,
-       strftime('%Y-%m-%d %H:%M:%f', at / 1e6, 'unixepoch') AS at, metadata ->> '$.actor' AS actor,
-       metadata ->> '$.correlation_id' AS correlation_id, metadata ->> '$.causation_id' AS causation_id,
-       metadata ->> '$.notes' AS notes, payload
+       strftime('%Y-%m-%d %H:%M:%f', at / 1e6, 'unixepoch') AS at, iif(json_valid(metadata), metadata ->> '$.actor', metadata) AS actor,
+       iif(json_valid(metadata), metadata ->> '$.correlation_id', NULL) AS correlation_id,
+       iif(json_valid(metadata), metadata ->> '$.causation_id', NULL) AS causation_id,
+       iif(json_valid(metadata), metadata ->> '$.notes', NULL) AS notes, payload
 FROM events
 LEFT JOIN streams ON streams.key = events.stream
 LEFT JOIN categories ON categories.key = events.category;
