@@ -130,7 +130,7 @@ impl Database for Arc<ByHand> {
 
     fn programs(&self, work: Work, _: u64) -> Answer<'_, Vec<Runner>> {
         let runner = match work {
-            Work::Command => Runner::new("load and publish", &Arc::new(Commands(Arc::clone(self)))),
+            Work::Command => Runner::new("load + publish", &Arc::new(Commands(Arc::clone(self)))),
             Work::Append => Runner::new("bare publish", &Arc::new(Appends(Arc::clone(self)))),
         };
         Box::pin(async { Ok(vec![runner]) })
