@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, stream::Config};
-use factum::store::{AppendError, Durability, Expected, JetStreamStore, Payload, Store, StoreErrorKind};
+use factum::store::{
+    AppendError, Durability, Expected, JetStreamStore, Payload, Store, StoreErrorKind, StreamId,
+};
 use factum_tests::nats::Nats;
 use tokio::{io::AsyncWriteExt, net::TcpListener, time::timeout};
 
@@ -229,13 +231,27 @@ async fn a_mirror_answers_for_nobody() {
     let mirror =
         Config { name: "mirror".to_owned(), mirror: Some(mirror), mirror_direct: true, ..Config::default() };
     context(server).await.create_stream(mirror).await.unwrap();
-    for number in 0..30 {
-        store
-            .append(commit("a", if number == 0 { Expected::NoStream } else { Expected::Any }, 1))
-            .await
-            .unwrap();
+    // Once it has something of its own, it begins to answer that there is nothing else.
+    let mut other = commit("b", Expected::NoStream, 1);
+    other.appends[0].stream = StreamId::new("other", "b");
+    store.append(other).await.unwrap();
+    store.append(commit("a", Expected::NoStream, 1)).await.unwrap();
+    let client = async_nats::connect(format!("127.0.0.1:{}", server.port(0))).await.unwrap();
+    let is_misled = async || {
+        let question = "{\"last_by_subj\":\"mirrored.e.server.a.0.1\"}";
+        let answer = client.request("$JS.API.DIRECT.GET.mirrored", question.into()).await.unwrap();
+        answer.status.is_some_and(|status| status.as_u16() == 404)
+    };
+    let misled = async {
+        while !is_misled().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), misled).await.unwrap();
+    for number in 1..30 {
+        store.append(commit("a", Expected::Any, 1)).await.unwrap();
         assert_eq!(events_of(&store, "a").await.len(), number + 1);
-        assert_eq!(all(&store).await.len(), number + 1);
+        assert_eq!(all(&store).await.len(), number + 2);
         let head = store.head().await.unwrap();
         assert_eq!(all(&store).await.last().unwrap().position, head);
     }
