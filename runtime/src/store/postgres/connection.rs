@@ -35,8 +35,10 @@ pub(super) struct Session {
     pub(super) given_unconditionally: Statement,
     pub(super) stream: Statement,
     pub(super) facts: Statement,
-    pub(super) all: Statement,
-    pub(super) categories: Statement,
+    /// Without what only payloads of other formats than JSON need, and with it.
+    pub(super) all: [Statement; 2],
+    /// The same.
+    pub(super) categories: [Statement; 2],
     pub(super) head: Statement,
     known: Mutex<Known>,
 }
@@ -50,13 +52,16 @@ impl Session {
             client.prepare(write::GIVEN),
             client.prepare(write::GIVEN_UNCONDITIONALLY),
         )?;
-        let (stream, facts, all, categories, head) = try_join!(
+        let (stream, facts, head) = try_join!(
             client.prepare(read::STREAM),
             client.prepare(read::FACTS),
-            client.prepare(read::ALL),
-            client.prepare(read::CATEGORIES),
             client.prepare(read::HEAD),
         )?;
+        let [all, all_columns] = read::ALL.map(|all| client.prepare(all));
+        let [categories, categories_all_columns] =
+            read::CATEGORIES.map(|categories| client.prepare(categories));
+        let (all, all_columns, categories, categories_all_columns) =
+            try_join!(all, all_columns, categories, categories_all_columns)?;
         Ok(Self {
             client,
             append,
@@ -66,8 +71,8 @@ impl Session {
             given_unconditionally,
             stream,
             facts,
-            all,
-            categories,
+            all: [all, all_columns],
+            categories: [categories, categories_all_columns],
             head,
             known: Mutex::default(),
         })

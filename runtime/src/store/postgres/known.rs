@@ -5,11 +5,12 @@ use std::hash::{DefaultHasher, Hasher};
 use super::text;
 use crate::store::{StreamId, name::Names};
 
-/// Names and streams.
+/// Names and streams, and whether there are payloads of other formats than JSON.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) names: Names,
     pub(super) streams: Streams,
+    pub(super) other_formats: bool,
 }
 
 /// Streams that were read before, so that the next event of one of them costs no allocation. Each has one place, which it

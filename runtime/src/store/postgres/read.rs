@@ -6,8 +6,9 @@ use futures_util::{TryStreamExt, try_join};
 use tokio_postgres::{Row, RowStream, Statement, types::ToSql};
 
 use super::{
-    connection::{Failure, Session},
-    row::{self, columns, facts},
+    connection::{Failure, Link, Session},
+    known::Known,
+    row::{self, all_columns, columns, facts},
     tail::{End, from_version, stream_key},
     text,
 };
@@ -20,7 +21,7 @@ use crate::{
 
 pub(super) const STREAM: &str = concat!(
     "SELECT ",
-    columns!(),
+    all_columns!(),
     " FROM events WHERE stream = $1 AND version >= $2 ORDER BY version LIMIT $3"
 );
 
@@ -30,16 +31,27 @@ pub(super) const FACTS: &str = concat!(
     " FROM events WHERE stream = $1 AND version >= $2 ORDER BY version LIMIT $3"
 );
 
-pub(super) const ALL: &str =
-    concat!("SELECT ", columns!(), " FROM events WHERE position > $1 ORDER BY position LIMIT $2");
+macro_rules! all {
+    ($columns:expr) => {
+        concat!("SELECT ", $columns, " FROM events WHERE position > $1 ORDER BY position LIMIT $2")
+    };
+}
 
 /// Each category is read through the index for itself, and no further than the page can go.
-pub(super) const CATEGORIES: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM unnest($3::text[]) AS wanted (one), LATERAL (SELECT * FROM events WHERE category = wanted.one \
-     AND position > $1 ORDER BY position LIMIT $2) AS found ORDER BY position LIMIT $2"
-);
+macro_rules! categories {
+    ($columns:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM unnest($3::text[]) AS wanted (one), LATERAL (SELECT * FROM events WHERE category = wanted.one \
+             AND position > $1 ORDER BY position LIMIT $2) AS found ORDER BY position LIMIT $2"
+        )
+    };
+}
+
+pub(super) const ALL: [&str; 2] = [all!(columns!()), all!(all_columns!())];
+
+pub(super) const CATEGORIES: [&str; 2] = [categories!(columns!()), categories!(all_columns!())];
 
 pub(super) const HEAD: &str = "SELECT coalesce(max(position), 0) FROM events";
 
@@ -127,21 +139,75 @@ async fn read(
 /// How much to read of the whole store: at most so many events, and as long as they have not so many bytes. The bytes end
 /// no page that has fewer than `least` events.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Extent {
-    pub(super) least: usize,
-    pub(super) most: usize,
-    pub(super) bytes: usize,
+struct Extent {
+    least: usize,
+    most: usize,
+    bytes: usize,
+}
+
+/// At most `limit` matching events of the whole store, after this position.
+pub(super) async fn page(
+    link: &Link,
+    filter: &Filter,
+    after: Position,
+    limit: usize,
+) -> Result<Page, StoreError> {
+    ask(link, filter, after, Extent { least: limit, most: limit, bytes: usize::MAX }).await
+}
+
+/// The pages after this position, of `limit` events each: about so many events and bytes, but never the last page of the
+/// store. Nothing comes between events that are there, so these pages are worth as much as those that are read when they
+/// are asked for; but what comes behind the last one may have come meanwhile.
+pub(super) async fn pages(
+    link: &Link,
+    filter: &Filter,
+    after: Position,
+    limit: usize,
+    events: usize,
+    bytes: usize,
+) -> Result<Vec<Page>, StoreError> {
+    Ok(split(ask(link, filter, after, Extent { least: limit, most: events, bytes }).await?, limit))
+}
+
+async fn ask(link: &Link, filter: &Filter, after: Position, extent: Extent) -> Result<Page, StoreError> {
+    link.ask("reading events", |session| async move { all(&session, filter, after, extent).await }).await
+}
+
+/// Whole pages that are followed by more.
+fn split(read: Page, limit: usize) -> Vec<Page> {
+    let followed = if read.end { read.events.len().saturating_sub(1) } else { read.events.len() };
+    let mut events = read.events.into_iter();
+    let pages = (0..followed / limit).map_while(|_| {
+        let events: Vec<_> = events.by_ref().take(limit).collect();
+        Some(Page { last: events.last()?.position, events, end: false })
+    });
+    pages.collect()
 }
 
 /// Matching events of the whole store, after this position.
-pub(super) async fn all(
+async fn all(session: &Session, filter: &Filter, after: Position, extent: Extent) -> Result<Page, Failure> {
+    // Who reads at the same time begins with nothing that is known.
+    let mut known = std::mem::take(&mut *session.known());
+    let page = loop {
+        match scan(session, filter, after, extent, &mut known).await? {
+            Some(page) => break page,
+            None => known.other_formats = true,
+        }
+    };
+    *session.known() = known;
+    Ok(page)
+}
+
+/// `None` if there are payloads that are not JSON, and that was not known.
+async fn scan(
     session: &Session,
     filter: &Filter,
     after: Position,
     extent: Extent,
-) -> Result<Page, Failure> {
+    known: &mut Known,
+) -> Result<Option<Page>, Failure> {
     let Ok(start) = i64::try_from(after.get()) else {
-        return Ok(Page { events: Vec::new(), last: after, end: true });
+        return Ok(Some(Page { events: Vec::new(), last: after, end: true }));
     };
     let one_more = one_more(extent.most);
     let names: Vec<_> = match filter {
@@ -154,19 +220,21 @@ pub(super) async fn all(
         }
     };
     let parameters: [&(dyn ToSql + Sync); 3] = [&start, &one_more, &names];
+    let [all, all_columns] = &session.all;
+    let [categories, categories_all_columns] = &session.categories;
+    let (all, categories) =
+        if known.other_formats { (all_columns, categories_all_columns) } else { (all, categories) };
     // What is there is looked up before the events are read: then all of it that matches is among them.
     let (head, rows) = match filter {
-        Filter::All => (after, session.client.query_raw(&session.all, parameters.into_iter().take(2)).await?),
+        Filter::All => (after, session.client.query_raw(all, parameters.into_iter().take(2)).await?),
         Filter::Categories(_) => {
-            let rows = session.client.query_raw(&session.categories, parameters);
+            let rows = session.client.query_raw(categories, parameters);
             let (head, rows) = try_join!(head(session), async { Ok(rows.await?) })?;
             (head, rows)
         }
     };
     let mut page = Page { events: Vec::with_capacity(extent.most.min(MANY)), last: after, end: true };
     let mut bytes = 0;
-    // Who reads at the same time begins with nothing that is known.
-    let mut known = std::mem::take(&mut *session.known());
     let mut rows: std::pin::Pin<&mut RowStream> = pin!(rows);
     while let Some(row) = rows.try_next().await? {
         let events = page.events.len();
@@ -174,17 +242,19 @@ pub(super) async fn all(
             page.end = false;
             break;
         }
+        if !known.other_formats && row::json(&row)?.is_none() {
+            return Ok(None);
+        }
         bytes += row.raw_size_bytes();
-        let stream = row::stream(&row, &mut known)?;
+        let stream = row::stream(&row, known)?;
         let event = row::event(&row, stream, &mut known.names)?;
         page.last = event.position;
         page.events.push(event);
     }
-    *session.known() = known;
     if page.end {
         page.last = page.last.max(head);
     }
-    Ok(page)
+    Ok(Some(page))
 }
 
 /// The position of the last event.

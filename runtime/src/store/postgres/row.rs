@@ -23,13 +23,22 @@ macro_rules! facts {
 }
 pub(super) use facts;
 
-/// The columns of whole events.
+/// The columns of whole events, if their payloads are JSON.
 macro_rules! columns {
     () => {
-        concat!($crate::store::postgres::row::facts!(), ", format, bytes, id, metadata, category, stream_id")
+        concat!($crate::store::postgres::row::facts!(), ", id, metadata, category, stream_id")
     };
 }
 pub(super) use columns;
+
+/// The columns of whole events. Each costs the server time for each event of a scan, so these are read only where they are
+/// needed.
+macro_rules! all_columns {
+    () => {
+        concat!($crate::store::postgres::row::columns!(), ", format, bytes")
+    };
+}
+pub(super) use all_columns;
 
 const POSITION: usize = 0;
 const VERSION: usize = 1;
@@ -37,12 +46,12 @@ const AT: usize = 2;
 const NAME: usize = 3;
 const SCHEMA: usize = 4;
 const PAYLOAD: usize = 5;
-const FORMAT: usize = 6;
-const BYTES: usize = 7;
-const ID: usize = 8;
-const METADATA: usize = 9;
-const CATEGORY: usize = 10;
-const STREAM_ID: usize = 11;
+const ID: usize = 6;
+const METADATA: usize = 7;
+const CATEGORY: usize = 8;
+const STREAM_ID: usize = 9;
+const FORMAT: usize = 10;
+const BYTES: usize = 11;
 
 /// A column as PostgreSQL sent it. The driver would compare the type of each column, in each row, with the one that is
 /// wanted; ours are those of the tables: a number has eight bytes, a UUID 16, and text is UTF-8.

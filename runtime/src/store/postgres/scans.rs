@@ -1,48 +1,58 @@
-//! Reads of the whole store, page by page. For somebody who reads on, the next pages are asked for while he is busy with
-//! those before. They come several at once: asking costs the server more than the events of a page do.
+//! Reads of the whole store, page by page. They run ahead of who reads on: while he is busy with some pages, the next ones
+//! are read, several at once, because asking costs the server more than the events of a page do.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     vec,
 };
 
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
 
-use super::{
-    connection::Link,
-    read::{self, Extent},
-};
+use super::{connection::Link, read};
 use crate::store::{Filter, Page, Position, RecordedEvent, StoreError};
 
-/// How many events are read ahead at once, if a page has no more …
-const MOST_AHEAD: usize = 4_000;
+/// How many events are read at once, if a page has no more …
+const EVENTS: usize = 2_000;
 
-/// … and how many bytes.
-const BYTES_AHEAD: usize = 4 << 20;
+/// … and about how many bytes.
+const BYTES: usize = 2 << 20;
 
-/// A connection for what may be long, and pages that are read ahead: those that came, and those that follow them. Each of
-/// the two has at most [`BYTES_AHEAD`] or one page, whichever is more.
+/// How many readers are run ahead of. Pages for one who does not come back are thrown away for the next one.
+const READERS: usize = 4;
+
+/// A connection for what may be long, and everybody who reads over it page by page.
+///
+/// For each, at most three times as much is in memory as is read at once: what he takes pages from, what waits, and what
+/// is being read.
 #[derive(Debug)]
 pub(super) struct Scans {
     link: Arc<Link>,
-    ahead: Mutex<Ahead>,
+    /// Who came last is first.
+    readers: Mutex<VecDeque<Reader>>,
 }
 
-/// What is there for the last reader, if he reads on.
-#[derive(Debug, Default)]
-struct Ahead {
+/// What is there for somebody, if he reads on.
+#[derive(Debug)]
+struct Reader {
     filter: Filter,
-    after: Position,
     limit: usize,
-    /// Pages that came, each followed by more.
+    after: Position,
     pages: vec::IntoIter<Page>,
-    /// Those behind them, where they are asked for already. What is dropped is aborted.
-    next: JoinSet<Result<Vec<Page>, StoreError>>,
+    /// Those behind them.
+    more: Option<More>,
+}
+
+/// The task that reads on ends with this.
+#[derive(Debug)]
+struct More {
+    pages: mpsc::Receiver<Vec<Page>>,
+    _task: JoinSet<()>,
 }
 
 impl Scans {
     pub(super) fn new(link: Link) -> Self {
-        Self { link: Arc::new(link), ahead: Mutex::default() }
+        Self { link: Arc::new(link), readers: Mutex::default() }
     }
 
     /// At most `limit` matching events after this position.
@@ -52,74 +62,85 @@ impl Scans {
         after: Position,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let mut ahead = std::mem::take(&mut *self.ahead());
-        let reads_on = ahead.after == after && ahead.limit == limit && ahead.filter == *filter;
-        if !reads_on {
-            ahead = Ahead { filter: filter.clone(), limit, ..Ahead::default() };
-        }
-        let page = match ahead.page().await {
+        let known = self.find(filter, after, limit);
+        // Who reads one page only has no use for the next one.
+        let reads_on = known.is_some();
+        let mut reader = known.unwrap_or_else(|| Reader::new(filter, limit));
+        let page = match reader.page().await {
             Some(page) => page,
-            None => {
-                let extent = Extent { least: limit, most: limit, bytes: usize::MAX };
-                read(&self.link, filter, after, extent).await?
-            }
+            None => read::page(&self.link, filter, after, limit).await?,
         };
         if !page.end {
-            ahead.after = page.last;
-            // Whoever reads a page only does not go on from its end, and several who read at once would take their
-            // pages from each other.
-            if reads_on && ahead.next.is_empty() {
-                ahead.ask(&self.link, &page);
+            reader.after = page.last;
+            if reads_on && reader.more.is_none() {
+                reader.more = Some(More::start(&self.link, filter, limit, &page));
             }
-            *self.ahead() = ahead;
+            let mut readers = self.readers();
+            readers.push_front(reader);
+            readers.truncate(READERS);
         }
         Ok(page)
     }
 
-    fn ahead(&self) -> MutexGuard<'_, Ahead> {
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The reader who has come this far. Several who are at the same place do not take pages from each other.
+    fn find(&self, filter: &Filter, after: Position, limit: usize) -> Option<Reader> {
+        let mut readers = self.readers();
+        let found = readers
+            .iter()
+            .position(|reader| reader.after == after && reader.limit == limit && reader.filter == *filter)?;
+        readers.remove(found)
+    }
+
+    fn readers(&self) -> MutexGuard<'_, VecDeque<Reader>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Ahead {
-    /// The next page, if it is there or on its way. What failed is not: it is tried again.
+impl Reader {
+    fn new(filter: &Filter, limit: usize) -> Self {
+        let (filter, pages) = (filter.clone(), Vec::new().into_iter());
+        Self { filter, limit, after: Position::START, pages, more: None }
+    }
+
+    /// The next page, if it is there or on its way.
     async fn page(&mut self) -> Option<Page> {
-        if self.pages.as_slice().is_empty() {
-            self.pages = self.next.join_next().await?.ok()?.ok()?.into_iter();
+        if self.pages.as_slice().is_empty()
+            && let Some(more) = &mut self.more
+        {
+            match more.pages.recv().await {
+                Some(pages) => self.pages = pages.into_iter(),
+                // The end was near, or something failed: it is tried again when it is asked for.
+                None => self.more = None,
+            }
         }
         self.pages.next()
     }
+}
 
-    /// Asks for what follows the pages that are there, of which this one has been taken.
-    fn ask(&mut self, link: &Arc<Link>, taken: &Page) {
-        let (link, filter, limit) = (Arc::clone(link), self.filter.clone(), self.limit);
-        let after = self.pages.as_slice().last().unwrap_or(taken).last;
-        let extent = Extent { least: limit, most: whole_pages(&taken.events, limit), bytes: BYTES_AHEAD };
-        self.next.spawn(async move { Ok(split(read(&link, &filter, after, extent).await?, limit)) });
+impl More {
+    /// Begins to read what follows this page.
+    fn start(link: &Arc<Link>, filter: &Filter, limit: usize, page: &Page) -> Self {
+        let (sender, pages) = mpsc::channel(1);
+        let (link, filter) = (Arc::clone(link), filter.clone());
+        let (mut after, mut events) = (page.last, at_once(&page.events, limit));
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            while let Ok(pages) = read::pages(&link, &filter, after, limit, events, BYTES).await {
+                let Some(last) = pages.last() else { return };
+                (after, events) = (last.last, at_once(&last.events, limit));
+                if sender.send(pages).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Self { pages, _task: task }
     }
 }
 
-/// How many events to ask for, so that they are whole pages and probably not too many bytes, if they are like these.
-fn whole_pages(events: &[RecordedEvent], limit: usize) -> usize {
+/// How many events make whole pages and probably not too many bytes, if they are like these.
+fn at_once(events: &[RecordedEvent], limit: usize) -> usize {
     let bytes: usize =
         events.iter().map(|event| event.payload.bytes().len() + size_of::<RecordedEvent>()).sum();
-    let fit = BYTES_AHEAD / (bytes / events.len().max(1)).max(1);
-    (fit.min(MOST_AHEAD) / limit).max(1).saturating_mul(limit)
-}
-
-/// Those pages that are worth as much as ones that are read when they are asked for: nothing comes between events that
-/// are there, but what comes behind the last of them may have come meanwhile.
-fn split(read: Page, limit: usize) -> Vec<Page> {
-    let followed = if read.end { read.events.len().saturating_sub(1) } else { read.events.len() };
-    let mut events = read.events.into_iter();
-    let pages = (0..followed / limit).map_while(|_| {
-        let events: Vec<_> = events.by_ref().take(limit).collect();
-        Some(Page { last: events.last()?.position, events, end: false })
-    });
-    pages.collect()
-}
-
-async fn read(link: &Link, filter: &Filter, after: Position, extent: Extent) -> Result<Page, StoreError> {
-    link.ask("reading events", |session| async move { read::all(&session, filter, after, extent).await })
-        .await
+    let fit = BYTES / (bytes / events.len().max(1)).max(1);
+    (fit.min(EVENTS) / limit).max(1).saturating_mul(limit)
 }

@@ -6,8 +6,13 @@ use rusqlite::{Connection, Error, OptionalExtension, Statement};
 
 use crate::store::{Name, StreamId, name::Names};
 
-/// Finds a stream. Only those that are not known are asked for: a join would look each of them up for each of its events.
-pub(super) const STREAM: &str = "SELECT category, id FROM streams WHERE key = ?1";
+/// Finds a stream, and those that were made after it. Only those that are not known are asked for: a join would look each
+/// of them up for each of its events.
+pub(super) const STREAMS: &str =
+    "SELECT key, category, id FROM streams WHERE key >= ?1 ORDER BY key LIMIT ?2";
+
+/// How many streams are looked up at once, where they are met in the order in which they were made.
+const AT_ONCE: i64 = 64;
 
 /// Categories, streams and names that were met.
 #[derive(Debug, Default)]
@@ -56,23 +61,31 @@ impl Known {
         Ok(name)
     }
 
-    /// The stream with this key; `None` if there is none or it is of no category, which is damage. `find` is [`STREAM`].
+    /// The stream with this key; `None` if there is none or it is of no category, which is damage. `find` is [`STREAMS`].
     pub(super) fn stream(
         &mut self,
         connection: &Connection,
         find: &mut Statement<'_>,
-        key: i64,
+        wanted: i64,
     ) -> Result<Option<StreamId>, Error> {
-        if let Some(stream) = self.streams.get(key) {
+        if let Some(stream) = self.streams.get(wanted) {
             return Ok(Some(stream));
         }
-        let mut rows = find.query([key])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let (Ok(category), Ok(id)) = (row.get(0), row.get_ref(1)?.as_str()) else { return Ok(None) };
-        let Some(category) = self.category(connection, category)? else { return Ok(None) };
-        let stream = StreamId::new(category, id);
-        self.streams.keep(key, &stream);
-        Ok(Some(stream))
+        let many = if wanted == self.streams.expected { AT_ONCE } else { 1 };
+        let mut found = None;
+        let mut rows = find.query([wanted, many])?;
+        while let Some(row) = rows.next()? {
+            let (Ok(key), Ok(category), Ok(id)) = (row.get(0), row.get(1), row.get_ref(2)?.as_str()) else {
+                break;
+            };
+            let Some(category) = self.category(connection, category)? else { break };
+            let stream = StreamId::new(category, id);
+            self.streams.keep(key, &stream);
+            if key == wanted {
+                found = Some(stream);
+            }
+        }
+        Ok(found)
     }
 
     /// After a transaction was rolled back: the keys of what it made will be given to others.
@@ -85,7 +98,11 @@ impl Known {
 /// which it may have to leave to another: so there are never more of them, and those that are growing side by side, whose
 /// keys are near to each other, all have theirs.
 #[derive(Debug, Default)]
-struct Streams(Vec<Option<(i64, StreamId)>>);
+struct Streams {
+    places: Vec<Option<(i64, StreamId)>>,
+    /// The key behind the last one that was looked up: a reader who asks for it next meets streams as they were made.
+    expected: i64,
+}
 
 impl Streams {
     /// How many are remembered.
@@ -97,7 +114,7 @@ impl Streams {
 
     /// The stream with this key.
     fn get(&self, key: i64) -> Option<StreamId> {
-        match self.0.get(Self::place(key)) {
+        match self.places.get(Self::place(key)) {
             Some(Some((known, stream))) if *known == key => Some(stream.clone()),
             _ => None,
         }
@@ -105,11 +122,12 @@ impl Streams {
 
     /// Remembers it.
     fn keep(&mut self, key: i64, stream: &StreamId) {
-        if self.0.is_empty() {
-            self.0.resize(Self::MOST, None);
+        if self.places.is_empty() {
+            self.places.resize(Self::MOST, None);
         }
-        if let Some(place) = self.0.get_mut(Self::place(key)) {
+        if let Some(place) = self.places.get_mut(Self::place(key)) {
             *place = Some((key, stream.clone()));
         }
+        self.expected = key.wrapping_add(1);
     }
 }

@@ -40,7 +40,7 @@ const HEAD: &str = "SELECT max(position) FROM events";
 
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 5] = [STREAM, FACTS, ALL, CATEGORY, known::STREAM];
+pub(super) const STATEMENTS: [&str; 6] = [STREAM, FACTS, ALL, CATEGORY, known::STREAMS, row::FORMAT];
 
 /// The largest number of events for which room is made before they are there.
 const MANY: usize = 1024;
@@ -55,8 +55,8 @@ pub(super) fn stream(
     let mut page = StreamPage::default();
     if let Some(range) = Range::find(session, stream, from, limit)? {
         page.events.reserve(range.len());
-        range.read(session, STREAM, |row, version, names| {
-            page.events.push(row::event(row, stream.clone(), version, names)?);
+        range.read(session, STREAM, |row, version, connection, names| {
+            page.events.push(row::event(row, stream.clone(), version, connection, names)?);
             Ok(())
         })?;
         (page.next, page.tail) = range.what_follows();
@@ -74,7 +74,7 @@ pub(super) fn facts(
     let Some(range) = Range::find(session, stream, from, limit)? else { return Ok(Facts::default()) };
     let mut facts = Facts::with_capacity(range.len());
     let mut all_json = true;
-    range.read(session, FACTS, |row, version, names| {
+    range.read(session, FACTS, |row, version, _, names| {
         all_json &= row::push_fact(&mut facts, row, version, names)?;
         if version == range.to {
             facts.position = row::position(row)?;
@@ -121,7 +121,7 @@ impl Range {
         &self,
         session: &mut Session,
         sql: &str,
-        mut take: impl FnMut(&Row<'_>, Version, &mut Names) -> Result<(), Undecodable>,
+        mut take: impl FnMut(&Row<'_>, Version, &Connection, &mut Names) -> Result<(), Undecodable>,
     ) -> Result<(), StoreError> {
         let Session { connection, known, .. } = session;
         let stream = &self.end.stream;
@@ -131,7 +131,7 @@ impl Range {
         let mut rows = select.query(range).map_err(failed)?;
         let mut version = self.from;
         while let Some(row) = rows.next().map_err(failed)? {
-            take(row, version, &mut known.names)
+            take(row, version, connection, &mut known.names)
                 .map_err(|damaged| damaged.of(row, &format!("version {version} of `{stream}`")))?;
             version = version.next();
         }
@@ -218,16 +218,16 @@ fn collect(
     limit: usize,
 ) -> Result<Vec<RecordedEvent>, StoreError> {
     let mut select = connection.prepare_cached(sql).map_err(failed_all)?;
-    let mut find_stream = connection.prepare_cached(known::STREAM).map_err(failed_all)?;
+    let mut find_streams = connection.prepare_cached(known::STREAMS).map_err(failed_all)?;
     let mut rows = select.query(parameters).map_err(failed_all)?;
     let mut events = Vec::with_capacity(limit.saturating_add(1).min(MANY));
     while let Some(row) = rows.next().map_err(failed_all)? {
         let damaged = |damaged: Undecodable| damaged.of(row, "in a read of the whole store");
         let key = row::stream_key(row).map_err(damaged)?;
-        let stream = known.stream(connection, &mut find_stream, key).map_err(failed_all)?;
+        let stream = known.stream(connection, &mut find_streams, key).map_err(failed_all)?;
         let stream = stream.ok_or(row::OF_NO_STREAM).map_err(damaged)?;
         let version = row::version(row).map_err(damaged)?;
-        events.push(row::event(row, stream, version, &mut known.names).map_err(damaged)?);
+        events.push(row::event(row, stream, version, connection, &mut known.names).map_err(damaged)?);
     }
     Ok(events)
 }
