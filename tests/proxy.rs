@@ -40,6 +40,7 @@ struct Shared {
     planned: Mutex<Vec<Cut>>,
     open: Mutex<Vec<Arc<Notify>>>,
     refusing: AtomicBool,
+    muted: Mutex<Option<Vec<u8>>>,
     cut: AtomicUsize,
 }
 
@@ -96,6 +97,11 @@ impl Proxy {
         self.shared.refusing.store(refusing, Ordering::SeqCst);
     }
 
+    /// What the server says with these bytes in it is not handed on; the connection stays.
+    pub fn mute(&self, bytes: &[u8]) {
+        *lock(&self.shared.muted) = Some(bytes.to_owned());
+    }
+
     /// Forgets what was planned and refuses nobody.
     pub fn heal(&self) {
         lock(&self.shared.planned).clear();
@@ -141,7 +147,11 @@ impl Shared {
             if self.comes_to(before) {
                 return true;
             }
-            if to.write_all(buffer.get(..read).unwrap_or_default()).await.is_err() {
+            let said = buffer.get(..read).unwrap_or_default();
+            if before == Cut::Answer && self.is_muted(said) {
+                continue;
+            }
+            if to.write_all(said).await.is_err() {
                 return false;
             }
             if after.is_some_and(|after| self.comes_to(after)) {
@@ -149,6 +159,11 @@ impl Shared {
             }
         }
         false
+    }
+
+    fn is_muted(&self, said: &[u8]) -> bool {
+        let muted = lock(&self.muted);
+        muted.as_ref().is_some_and(|bytes| said.windows(bytes.len()).any(|part| part == bytes))
     }
 
     fn comes_to(&self, cut: Cut) -> bool {

@@ -52,7 +52,7 @@ async fn sessions_that_are_terminated_lose_nothing() {
         for _ in 0..30 {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                       WHERE pid <> pg_backend_pid() AND query LIKE 'SELECT base, now%' \
+                       WHERE pid <> pg_backend_pid() AND query LIKE 'WITH turn%' \
                        AND (SELECT true FROM pg_locks l WHERE l.pid = pg_stat_activity.pid \
                             AND l.relation = ($1 || '.events')::regclass LIMIT 1)";
             terminated += admin.query_one(sql, &[&schema]).await.unwrap().get::<_, i64>(0);

@@ -22,12 +22,12 @@ pub(super) struct Columns<'a> {
     pub(super) event_commits: Vec<i32>,
     pub(super) event_streams: Vec<Uuid>,
     pub(super) versions: Vec<i64>,
-    pub(super) times: Vec<i64>,
+    pub(super) times: Vec<Option<i64>>,
     pub(super) categories: Vec<Cow<'a, str>>,
     pub(super) stream_ids: Vec<Cow<'a, str>>,
     pub(super) ids: Vec<Uuid>,
     pub(super) names: Vec<Cow<'a, str>>,
-    pub(super) schemas: Vec<i64>,
+    pub(super) schemas: Vec<Option<i64>>,
     pub(super) payloads: Vec<Option<&'a str>>,
     pub(super) formats: Vec<Option<Cow<'a, str>>>,
     pub(super) contents: Vec<Option<&'a [u8]>>,
@@ -54,13 +54,13 @@ impl<'a> Columns<'a> {
                 self.event_streams.push(stream);
                 self.versions.push(from_version(version));
                 at = placed.commit.event_at(index).map_or(at, |original| original.max(at));
-                self.times.push(at);
+                put(&mut self.times, nth, (at > i64::MIN).then_some(at));
                 self.categories.push(text::encode(append.stream.category()));
                 self.stream_ids.push(text::encode(append.stream.id()));
                 self.ids.push(placed.commit.event_id(index).0);
                 let event = Cells::of(event);
                 self.names.push(event.name);
-                self.schemas.push(event.schema);
+                put(&mut self.schemas, nth, (event.schema != 1).then_some(event.schema));
                 self.payloads.push(event.payload);
                 put(&mut self.formats, nth, event.format);
                 put(&mut self.contents, nth, event.bytes);

@@ -3,7 +3,10 @@
 use std::{
     fmt,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures_util::try_join;
@@ -16,6 +19,7 @@ use tokio_postgres::{
 use super::{
     PostgresOptions, SslMode,
     error::{failed, is_about_tls, is_lost, not_connected},
+    insert,
     known::Known,
     lent::{self, Held},
     options::Source,
@@ -27,9 +31,13 @@ use crate::store::{StoreError, StoreErrorKind};
 
 /// A connection with its statements.
 pub(super) struct Session {
+    /// No other has it in this process.
+    pub(super) number: u64,
     pub(super) client: Held,
     pub(super) append: Statement,
-    pub(super) append_one: Statement,
+    pub(super) insert_one: Statement,
+    pub(super) insert_next: Statement,
+    pub(super) insert_all: Statement,
     pub(super) ends: Statement,
     pub(super) given: Statement,
     pub(super) given_unconditionally: Statement,
@@ -45,9 +53,11 @@ pub(super) struct Session {
 
 impl Session {
     async fn begin(client: Held) -> Result<Self, Error> {
-        let (append, append_one, ends, given, given_unconditionally) = try_join!(
+        let (append, insert_one, insert_next, insert_all, ends, given, given_unconditionally) = try_join!(
             client.prepare(write::APPEND),
-            client.prepare(write::APPEND_ONE),
+            client.prepare(insert::ONE),
+            client.prepare(insert::NEXT),
+            client.prepare(insert::ALL),
             client.prepare(write::ENDS),
             client.prepare(write::GIVEN),
             client.prepare(write::GIVEN_UNCONDITIONALLY),
@@ -62,10 +72,14 @@ impl Session {
             read::CATEGORIES.map(|categories| client.prepare(categories));
         let (all, all_columns, categories, categories_all_columns) =
             try_join!(all, all_columns, categories, categories_all_columns)?;
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
             client,
             append,
-            append_one,
+            insert_one,
+            insert_next,
+            insert_all,
             ends,
             given,
             given_unconditionally,

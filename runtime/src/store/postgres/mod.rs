@@ -3,6 +3,7 @@
 mod columns;
 mod connection;
 mod error;
+mod insert;
 mod known;
 mod lent;
 mod listen;

@@ -132,7 +132,9 @@ async fn read(
         version = version.next();
     }
     let last = Version::new(version.get() - 1);
-    let tail = at.map(|at| Tail::new(End { store, stream: stream.clone(), version: last, at }));
+    let tail = at.map(|at| {
+        Tail::new(End { store, stream: stream.clone(), version: last, at, seen_by: Some(session.number) })
+    });
     Ok((None, tail))
 }
 

@@ -4,8 +4,8 @@
 -- - Nothing is ever updated or deleted.
 -- - `stream` is a UUID of version 5 made of category and id, so that a load finds its events without looking up a key,
 --   and a long id costs an index nothing.
--- - `position` is counted inside of `append`, under a lock that ends when the commit can be seen. So the order of
---   positions is the order of commits, and no gap fills late; commits that are refused may leave gaps.
+-- - `position` comes from a sequence, under a lock that ends when the commit can be seen. So the order of positions is the
+--   order of commits, and no gap fills late; commits that are refused leave gaps.
 -- - `payload` is JSON text. Of another format, or where PostgreSQL cannot hold the text, it is NULL and `bytes` has it.
 -- - Names and ids can hold what PostgreSQL's text cannot: U+0000 is written `\0`, and a backslash `\\`.
 -- - `commits` holds the ids of commits that expected no version. Others are recognised by their events.
@@ -24,12 +24,14 @@ CREATE TABLE events (
     payload        text,
     format         text,            -- NULL: JSON
     bytes          bytea,
-    category       text NOT NULL,
+    category       text COLLATE "C" NOT NULL,
     stream_id      text NOT NULL,
     metadata       text,            -- a JSON object
     PRIMARY KEY (position),
     UNIQUE (stream, version)
 );
+
+CREATE SEQUENCE positions OWNED BY events.position;
 
 CREATE INDEX events_by_category ON events (category, position);
 
@@ -55,6 +57,8 @@ SELECT position, category, stream_id AS id, version, name AS event, schema, to_t
        said(metadata, 'causation_id') AS causation_id, said(metadata, 'notes') AS notes, payload
 FROM events;
 
+-- What the store calls when it cannot record a batch as a whole with one plain statement.
+--
 -- Records the commits of which no append is refused, each at the positions behind the last one at which its events
 -- stand in the arrays. An append is refused if the last version of its stream is not the one before `first`; then the
 -- answer has its number, the version that the stream has, and the event at `first`. The time of an event is now but not
@@ -77,7 +81,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock(1717794925, 'events'::regclass::oid::int);
     now := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
     earliest := CASE WHEN keep_times THEN NULL ELSE now END; -- `greatest` passes NULL over
-    SELECT coalesce(max(e.position), 0) INTO base FROM events e;
+    -- The sequence may have been left behind, by somebody who copied the tables without it.
+    SELECT greatest(nextval('positions') - 1, max(e.position)) INTO base FROM events e;
+    PERFORM setval('positions', base + cardinality(event_commits));
 
     -- A subquery with a limit is always looked up in the index, also where nobody has analysed the table.
     SELECT array_agg(a.number - 1), array_agg(a.commit), array_agg(a.last),
@@ -101,7 +107,7 @@ BEGIN
 
     INSERT INTO events (position, version, at, schema, stream, id, name, payload, format, bytes, category, stream_id,
                         metadata)
-    SELECT base + u.number, u.version, greatest(earliest, u.at), u.schema, u.stream, u.id, u.name, u.payload, u.format, u.bytes,
+    SELECT base + u.number, u.version, greatest(earliest, u.at), coalesce(u.schema, 1), u.stream, u.id, u.name, u.payload, u.format, u.bytes,
            u.category, u.stream_id, u.metadata
     FROM unnest(event_commits, event_streams, event_versions, event_times, categories, stream_ids, ids, names, schemas,
                 payloads, formats, contents, all_metadata)
@@ -116,32 +122,6 @@ BEGIN
         WHERE u.commit <> ALL (out_commits);
     END IF;
 
-    PERFORM pg_notify('factum', current_schema());
-END
-$$;
-
--- The same for one event, which is what one who is alone records: with nothing to unnest it costs half. `actual` and
--- `at_first` are there if it was refused.
-CREATE FUNCTION append_one(
-    to_stream uuid, as_version bigint, not_before bigint, of_category text, of_stream_id text, with_id uuid, with_name text,
-    with_schema bigint, with_payload text, with_format text, with_bytes bytea, with_metadata text,
-    OUT base bigint, OUT now bigint, OUT actual bigint, OUT at_first uuid
-) LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock(1717794925, 'events'::regclass::oid::int);
-    now := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
-    SELECT coalesce((SELECT max(e.position) FROM events e), 0),
-           coalesce((SELECT e.version FROM events e WHERE e.stream = to_stream ORDER BY e.version DESC LIMIT 1), 0)
-    INTO base, actual;
-    IF actual <> as_version - 1 THEN
-        SELECT e.id INTO at_first FROM events e WHERE e.stream = to_stream AND e.version = as_version LIMIT 1;
-        RETURN;
-    END IF;
-    actual := NULL;
-    INSERT INTO events (position, version, at, schema, stream, id, name, payload, format, bytes, category, stream_id,
-                        metadata)
-    VALUES (base + 1, as_version, greatest(now, not_before), with_schema, to_stream, with_id, with_name, with_payload,
-            with_format, with_bytes, of_category, of_stream_id, with_metadata);
     PERFORM pg_notify('factum', current_schema());
 END
 $$;

@@ -16,6 +16,8 @@ pub(super) struct End {
     pub(super) version: Version,
     /// The time of the last event, in microseconds.
     pub(super) at: i64,
+    /// The number of the session that read it there.
+    pub(super) seen_by: Option<u64>,
 }
 
 impl End {

@@ -6,24 +6,19 @@ use tokio_postgres::{Error, types::ToSql};
 use uuid::Uuid;
 
 use super::{
-    columns::{Cells, Columns},
+    columns::Columns,
     connection::{Failure, Session},
+    insert::{Inserted, insert, insert_one},
     row,
     tail::{End, from_version, stream_key},
-    text,
 };
 use crate::{
     Version,
-    store::{
-        Append, Appended, Commit, Committed, Expected, NewEvent, Position, StoreError, Tail, key::StoreKey,
-    },
+    store::{Append, Appended, Commit, Committed, Expected, Position, StoreError, Tail, key::StoreKey},
 };
 
 pub(super) const APPEND: &str = "SELECT base, now, refused, actuals, at_first, known FROM append($1, $2, $3, $4, $5, $6, \
     $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
-
-pub(super) const APPEND_ONE: &str = "SELECT base, now, actual, at_first FROM append_one($1, $2, $3, $4, $5, $6, $7, $8, \
-    $9, $10, $11, $12)";
 
 /// The ends of streams, in their order.
 pub(super) const ENDS: &str = "SELECT last.version, last.at FROM unnest($1::uuid[]) WITH ORDINALITY AS u (stream, number) \
@@ -60,6 +55,8 @@ pub(super) struct Placed {
 pub(super) struct Place {
     pub(super) version: Version,
     pub(super) at: i64,
+    /// The number of the session that read it there.
+    pub(super) seen_by: Option<u64>,
 }
 
 impl Placed {
@@ -80,7 +77,7 @@ impl Placed {
             let (version, at): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
             let found = Version::new(version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0));
             let version = append.expected.version().unwrap_or(found);
-            after.push(Place { version, at: at.unwrap_or(i64::MIN) });
+            after.push(Place { version, at: at.unwrap_or(i64::MIN), seen_by: None });
         }
         Ok(Self { commit, after })
     }
@@ -129,7 +126,13 @@ impl Placed {
                 first: place.version.next(),
                 positions,
                 at: time(at)?,
-                tail: Some(Tail::new(End { store, stream: append.stream.clone(), version, at })),
+                tail: Some(Tail::new(End {
+                    store,
+                    stream: append.stream.clone(),
+                    version,
+                    at,
+                    seen_by: None,
+                })),
             });
         }
         Ok(Committed { appends })
@@ -139,9 +142,10 @@ impl Placed {
 impl Place {
     fn known(append: &Append, store: StoreKey) -> Option<Self> {
         if append.expected.version() == Some(Version::NONE) {
-            return Some(Self { version: Version::NONE, at: i64::MIN });
+            return Some(Self { version: Version::NONE, at: i64::MIN, seen_by: None });
         }
-        End::given(append, store).map(|end| Self { version: end.version, at: end.at })
+        let end = End::given(append, store)?;
+        Some(Self { version: end.version, at: end.at, seen_by: end.seen_by })
     }
 }
 
@@ -169,18 +173,30 @@ pub(super) struct Refused {
 
 /// Records what can be recorded of the batch, in which no stream is twice. An outcome for each commit.
 pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Outcome>, Error> {
-    if let [placed] = batch
-        && let ([append], [place]) = (placed.commit.appends.as_slice(), placed.after.as_slice())
-        && let [event] = append.events.as_slice()
-        && !placed.is_unconditional()
-        && !placed.keeps_times()
-    {
-        return Ok(vec![append_one(session, placed.commit.id.event(0).0, append, *place, event).await?]);
+    if let Some(inserted) = insert_one(session, batch).await? {
+        return Ok(all_recorded(batch, inserted));
     }
     let mut columns = Columns::default();
     for (placed, number) in batch.iter().zip(0..) {
         columns.add(number, placed);
     }
+    match insert(session, batch, &columns).await? {
+        Some(inserted) => Ok(all_recorded(batch, inserted)),
+        None => judge(session, batch, &columns).await,
+    }
+}
+
+fn all_recorded(batch: &[Placed], Inserted { mut behind, now }: Inserted) -> Vec<Outcome> {
+    let outcome = |placed: &Placed| {
+        let recorded = Outcome::Recorded { behind, now };
+        behind = behind.saturating_add_unsigned(placed.events() as u64);
+        recorded
+    };
+    batch.iter().map(outcome).collect()
+}
+
+/// Records those commits of which every append goes where it was expected to go, and says what became of the others.
+async fn judge(session: &Session, batch: &[Placed], columns: &Columns<'_>) -> Result<Vec<Outcome>, Error> {
     let keep_times = batch.first().is_some_and(Placed::keeps_times);
     let parameters: [&(dyn ToSql + Sync); 19] = [
         &columns.streams,
@@ -237,39 +253,6 @@ pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Ou
     Ok(outcomes)
 }
 
-async fn append_one(
-    session: &Session,
-    id: Uuid,
-    append: &Append,
-    place: Place,
-    event: &NewEvent,
-) -> Result<Outcome, Error> {
-    let event = Cells::of(event);
-    let parameters: [&(dyn ToSql + Sync); 12] = [
-        &stream_key(&append.stream),
-        &from_version(place.version.next()),
-        &place.at,
-        &text::encode(append.stream.category()),
-        &text::encode(append.stream.id()),
-        &id,
-        &event.name,
-        &event.schema,
-        &event.payload,
-        &event.format,
-        &event.bytes,
-        &event.metadata,
-    ];
-    let row = session.client.query_one(&session.append_one, &parameters).await?;
-    Ok(match row.try_get::<_, Option<i64>>(2)? {
-        None => Outcome::Recorded { behind: row.try_get(0)?, now: row.try_get(1)? },
-        Some(actual) => Outcome::Refused(vec![Refused {
-            append: 0,
-            actual: Version::new(u64::try_from(actual).unwrap_or(0)),
-            found: row.try_get(3)?,
-        }]),
-    })
-}
-
 /// The answer to a commit that has taken effect already. For one that expected a version somewhere, the append that
 /// tells, with its number.
 pub(super) async fn given_before(
@@ -302,7 +285,7 @@ pub(super) async fn given_before(
             }
             index += 1;
             let (position, version, at) = (row::position(row)?, row::version(row)?, row::at(row)?);
-            let end = End { store, stream: append.stream.clone(), version, at };
+            let end = End { store, stream: append.stream.clone(), version, at, seen_by: None };
             let appended = match &mut appended {
                 Some(appended) => appended,
                 None => appended.insert(Appended {

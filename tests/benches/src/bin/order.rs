@@ -7,7 +7,6 @@
 //! nothing was lost or doubled.
 //!
 //! - `lock`: what the store does.
-//! - `silent`: the same without NOTIFY, to see what that costs.
 //! - `xid`: by hand: rows carry the id of their transaction, readers page by (transaction, sequence) below the oldest
 //!   transaction that was open when they began.
 
@@ -61,10 +60,6 @@ const OLDEST_OPEN: &str = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
 const PAGE: &str = "SELECT id, xid::text, seq FROM events WHERE (xid, seq) > ($1::text::xid8, $2) AND xid < $3::text::xid8 \
     ORDER BY xid, seq LIMIT 4096";
 
-const SILENT: &str = "DO $do$ DECLARE function regproc; BEGIN \
-    FOR function IN SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace LOOP \
-    EXECUTE regexp_replace(pg_get_functiondef(function), 'PERFORM pg_notify[^;]*;', ''); END LOOP; END $do$";
-
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -80,12 +75,11 @@ fn main() -> Result<(), Error> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     Lock,
-    Silent,
     Xid,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Lock, Self::Silent, Self::Xid];
+    const ALL: [Self; 2] = [Self::Lock, Self::Xid];
 
     fn of(name: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| format!("no `{name}`").into())
@@ -94,7 +88,6 @@ impl Kind {
     const fn name(self) -> &'static str {
         match self {
             Self::Lock => "lock",
-            Self::Silent => "silent",
             Self::Xid => "xid",
         }
     }
@@ -111,7 +104,7 @@ async fn parent(url: &str) -> Result<(), Error> {
         print!("{name} {value}  ");
     }
     println!("\nappends per second, and p50, p99 in µs; medians of {} rounds", setting("ROUNDS", 3));
-    println!("{:>9} {:>9} {:>22} {:>22} {:>22}", "processes", "writers", "lock", "silent", "xid");
+    println!("{:>9} {:>9} {:>22} {:>22}", "processes", "writers", "lock", "xid");
     for processes in [1_u64, 4] {
         for writers in [1, 16, 64] {
             let each = (writers / processes).max(1);
@@ -202,9 +195,6 @@ async fn prepare(kind: Kind, url: &str, server: &Client, schema: &str) -> Result
         return Ok(());
     }
     drop(open(url, schema).await?);
-    if kind == Kind::Silent {
-        connect(url, schema).await?.0.batch_execute(SILENT).await?;
-    }
     Ok(())
 }
 

@@ -1,0 +1,145 @@
+//! Commits of which every append goes where it was expected to go: one plain statement records all of them, or nothing.
+
+use tokio_postgres::{Error, Row, error::SqlState, types::ToSql};
+
+use super::{
+    columns::{Cells, Columns},
+    connection::Session,
+    tail::{from_version, stream_key},
+    text,
+    write::Placed,
+};
+use crate::store::{Append, NewEvent};
+
+/// The lock under which positions are given out, the notification, and the time of the events.
+///
+/// One who appends at a time, in whichever process, until the commit can be seen. Here, the statement may have begun to
+/// see before it was its turn; what was recorded in between, it meets in the index of versions, and fails.
+macro_rules! in_turn {
+    ($clock:literal) => {
+        concat!(
+            "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(1717794925, 'events'::regclass::oid::int)), \
+             clock AS MATERIALIZED (SELECT (date_part('epoch', clock_timestamp()) * 1000000)::bigint AS now, \
+             pg_notify('factum', current_schema())",
+            $clock
+        )
+    };
+}
+
+macro_rules! one {
+    ($judge:literal) => {
+        concat!(
+            in_turn!(" FROM turn)"),
+            " INSERT INTO events (position, version, at, schema, stream, id, name, payload, category, stream_id, metadata) \
+             SELECT nextval('positions'), $2::bigint, greatest(now, $3), $4, $1, $5, $6, $7, $8, $9, $10 FROM clock",
+            $judge,
+            " RETURNING position - 1, at"
+        )
+    };
+}
+
+/// Records one event, if it goes behind the last one of its stream.
+pub(super) const ONE: &str = one!(
+    " WHERE $2::bigint - 1 = coalesce((SELECT version FROM events WHERE stream = $1 ORDER BY version DESC LIMIT 1), 0)"
+);
+
+/// Records one event, if none of its version is there.
+///
+/// That there is one of the version before has to be known. Who has read it over this very connection knows it: what is
+/// recorded stays, unless another server takes over that has not heard of it yet, and this ends the connection.
+pub(super) const NEXT: &str = one!("");
+
+/// Records all events, if each append goes behind the last event of its stream.
+pub(super) const ALL: &str = concat!(
+    in_turn!(
+        ", setval('positions', nextval('positions') + $3::bigint - 1) - $3::bigint AS base FROM turn WHERE NOT EXISTS (SELECT \
+         FROM unnest($1::uuid[], $2::bigint[]) AS a (stream, first) WHERE a.first - 1 <> coalesce((SELECT version \
+         FROM events WHERE stream = a.stream ORDER BY version DESC LIMIT 1), 0)))"
+    ),
+    ", recorded AS (INSERT INTO events (position, version, at, schema, stream, id, name, payload, category, stream_id, \
+     metadata) SELECT clock.base + u.number, u.version, greatest(CASE WHEN $14 THEN NULL ELSE clock.now END, u.at), \
+     coalesce(u.schema, 1), u.stream, u.id, u.name, u.payload, u.category, u.stream_id, u.metadata FROM clock, \
+     unnest($4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::uuid[], $9::text[], $10::text[], $11::text[], \
+     $12::text[], $13::text[]) WITH ORDINALITY AS u (stream, version, at, schema, id, name, payload, category, stream_id, \
+     metadata, number)) \
+     SELECT base, now FROM clock"
+);
+
+/// Behind which position the events were recorded, and when.
+pub(super) struct Inserted {
+    pub(super) behind: i64,
+    pub(super) now: i64,
+}
+
+/// Records the batch, in which no stream is twice; `None` if nothing was recorded, and somebody has to judge why.
+pub(super) async fn insert(
+    session: &Session,
+    batch: &[Placed],
+    columns: &Columns<'_>,
+) -> Result<Option<Inserted>, Error> {
+    if !columns.unconditional_ids.is_empty() || !columns.contents.is_empty() {
+        return Ok(None);
+    }
+    let events = i64::try_from(columns.ids.len()).unwrap_or(i64::MAX);
+    let keep_times = batch.first().is_some_and(Placed::keeps_times);
+    let parameters: [&(dyn ToSql + Sync); 14] = [
+        &columns.streams,
+        &columns.firsts,
+        &events,
+        &columns.event_streams,
+        &columns.versions,
+        &columns.times,
+        &columns.schemas,
+        &columns.ids,
+        &columns.names,
+        &columns.payloads,
+        &columns.categories,
+        &columns.stream_ids,
+        &columns.metadata,
+        &keep_times,
+    ];
+    inserted(session.client.query_opt(&session.insert_all, &parameters).await)
+}
+
+/// The same for what one who is alone records: with nothing to unnest it costs half.
+pub(super) async fn insert_one(session: &Session, batch: &[Placed]) -> Result<Option<Inserted>, Error> {
+    let Some((placed, append, event)) = single(batch) else { return Ok(None) };
+    let Some(place) = placed.after.first() else { return Ok(None) };
+    let cells = Cells::of(event);
+    if cells.bytes.is_some() {
+        return Ok(None);
+    }
+    let parameters: [&(dyn ToSql + Sync); 10] = [
+        &stream_key(&append.stream),
+        &from_version(place.version.next()),
+        &place.at,
+        &cells.schema,
+        &placed.commit.event_id(0).0,
+        &cells.name,
+        &cells.payload,
+        &text::encode(append.stream.category()),
+        &text::encode(append.stream.id()),
+        &cells.metadata,
+    ];
+    let statement =
+        if place.seen_by == Some(session.number) { &session.insert_next } else { &session.insert_one };
+    inserted(session.client.query_opt(statement, &parameters).await)
+}
+
+/// The only event of the batch, with nothing about it that the statement for one does not know.
+fn single(batch: &[Placed]) -> Option<(&Placed, &Append, &NewEvent)> {
+    let [placed] = batch else { return None };
+    let [append] = placed.commit.appends.as_slice() else { return None };
+    let [event] = append.events.as_slice() else { return None };
+    (!placed.is_unconditional() && !placed.keeps_times()).then_some((placed, append, event))
+}
+
+/// No row: an append did not go where it was expected to go. That two versions collide, says the index.
+fn inserted(answer: Result<Option<Row>, Error>) -> Result<Option<Inserted>, Error> {
+    match answer {
+        Ok(Some(row)) => Ok(Some(Inserted { behind: row.try_get(0)?, now: row.try_get(1)? })),
+        Ok(None) => Ok(None),
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
