@@ -10,6 +10,7 @@ mod log;
 mod migration;
 mod order;
 mod pool;
+mod quick;
 mod refused;
 mod tail;
 mod tls;

@@ -12,7 +12,7 @@ use super::{all, all_after, commit, events_of, somebody, stream};
 /// Records an event as the store does, as far as the transaction that is open.
 async fn record(writer: &Client, id: &str) {
     let sql = "SELECT append(ARRAY[$1::text::uuid], ARRAY[1], ARRAY[0], '{}', '{}', ARRAY[0], ARRAY[$1::text::uuid], ARRAY[1], \
-               ARRAY[0], ARRAY['server'], ARRAY[$1::text], ARRAY[gen_random_uuid()], ARRAY['Counted'], ARRAY[1], ARRAY['{}'], \
+               ARRAY[0], 'server', '{}', ARRAY[$1::text], ARRAY[gen_random_uuid()], ARRAY['Counted'], ARRAY[1], ARRAY['{}'], \
                ARRAY[NULL], ARRAY[NULL]::bytea[], ARRAY[NULL], false)";
     writer.query(sql, &[&id]).await.unwrap();
 }

@@ -23,7 +23,9 @@ pub(super) struct Columns<'a> {
     pub(super) event_streams: Vec<Uuid>,
     pub(super) versions: Vec<i64>,
     pub(super) times: Vec<Option<i64>>,
-    pub(super) categories: Vec<Cow<'a, str>>,
+    /// That of the first event. Where others have it too, `categories` has nothing.
+    pub(super) category: Cow<'a, str>,
+    pub(super) categories: Vec<Option<Cow<'a, str>>>,
     pub(super) stream_ids: Vec<Cow<'a, str>>,
     pub(super) ids: Vec<Uuid>,
     pub(super) names: Vec<Cow<'a, str>>,
@@ -43,6 +45,11 @@ impl<'a> Columns<'a> {
         let mut index = 0;
         for (append, place) in placed.commit.appends.iter().zip(&placed.after) {
             let stream = stream_key(&append.stream);
+            let category = text::encode(append.stream.category());
+            if self.streams.is_empty() {
+                self.category = category.clone();
+            }
+            let category = (category != self.category).then_some(category);
             let mut version = place.version.next();
             let mut at = place.at;
             self.streams.push(stream);
@@ -55,7 +62,7 @@ impl<'a> Columns<'a> {
                 self.versions.push(from_version(version));
                 at = placed.commit.event_at(index).map_or(at, |original| original.max(at));
                 put(&mut self.times, nth, (at > i64::MIN).then_some(at));
-                self.categories.push(text::encode(append.stream.category()));
+                put(&mut self.categories, nth, category.clone());
                 self.stream_ids.push(text::encode(append.stream.id()));
                 self.ids.push(placed.commit.event_id(index).0);
                 let event = Cells::of(event);

@@ -58,7 +58,7 @@ pub(super) const ALL: &str = concat!(
     ),
     ", recorded AS (INSERT INTO events (position, version, at, schema, stream, id, name, payload, category, stream_id, \
      metadata) SELECT clock.base + u.number, u.version, greatest(CASE WHEN $14 THEN NULL ELSE clock.now END, u.at), \
-     coalesce(u.schema, 1), u.stream, u.id, u.name, u.payload, u.category, u.stream_id, u.metadata FROM clock, \
+     coalesce(u.schema, 1), u.stream, u.id, u.name, u.payload, coalesce(u.category, $15), u.stream_id, u.metadata FROM clock, \
      unnest($4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::uuid[], $9::text[], $10::text[], $11::text[], \
      $12::text[], $13::text[]) WITH ORDINALITY AS u (stream, version, at, schema, id, name, payload, category, stream_id, \
      metadata, number)) \
@@ -82,7 +82,7 @@ pub(super) async fn insert(
     }
     let events = i64::try_from(columns.ids.len()).unwrap_or(i64::MAX);
     let keep_times = batch.first().is_some_and(Placed::keeps_times);
-    let parameters: [&(dyn ToSql + Sync); 14] = [
+    let parameters: [&(dyn ToSql + Sync); 15] = [
         &columns.streams,
         &columns.firsts,
         &events,
@@ -97,6 +97,7 @@ pub(super) async fn insert(
         &columns.stream_ids,
         &columns.metadata,
         &keep_times,
+        &columns.category,
     ];
     inserted(session.client.query_opt(&session.insert_all, &parameters).await)
 }

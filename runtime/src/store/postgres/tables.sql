@@ -66,7 +66,7 @@ FROM events;
 CREATE FUNCTION append(
     streams uuid[], firsts bigint[], commits int[],
     unconditional_ids uuid[], unconditional_commits int[],
-    event_commits int[], event_streams uuid[], event_versions bigint[], event_times bigint[], categories text[],
+    event_commits int[], event_streams uuid[], event_versions bigint[], event_times bigint[], one_category text, categories text[],
     stream_ids text[], ids uuid[], names text[], schemas bigint[], payloads text[], formats text[], contents bytea[],
     all_metadata text[], keep_times boolean,
     OUT base bigint, OUT now bigint,
@@ -108,7 +108,7 @@ BEGIN
     INSERT INTO events (position, version, at, schema, stream, id, name, payload, format, bytes, category, stream_id,
                         metadata)
     SELECT base + u.number, u.version, greatest(earliest, u.at), coalesce(u.schema, 1), u.stream, u.id, u.name, u.payload, u.format, u.bytes,
-           u.category, u.stream_id, u.metadata
+           coalesce(u.category, one_category), u.stream_id, u.metadata
     FROM unnest(event_commits, event_streams, event_versions, event_times, categories, stream_ids, ids, names, schemas,
                 payloads, formats, contents, all_metadata)
          WITH ORDINALITY AS u (commit, stream, version, at, category, stream_id, id, name, schema, payload, format,

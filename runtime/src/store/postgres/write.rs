@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) const APPEND: &str = "SELECT base, now, refused, actuals, at_first, known FROM append($1, $2, $3, $4, $5, $6, \
-    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 
 /// The ends of streams, in their order.
 pub(super) const ENDS: &str = "SELECT last.version, last.at FROM unnest($1::uuid[]) WITH ORDINALITY AS u (stream, number) \
@@ -198,7 +198,7 @@ fn all_recorded(batch: &[Placed], Inserted { mut behind, now }: Inserted) -> Vec
 /// Records those commits of which every append goes where it was expected to go, and says what became of the others.
 async fn judge(session: &Session, batch: &[Placed], columns: &Columns<'_>) -> Result<Vec<Outcome>, Error> {
     let keep_times = batch.first().is_some_and(Placed::keeps_times);
-    let parameters: [&(dyn ToSql + Sync); 19] = [
+    let parameters: [&(dyn ToSql + Sync); 20] = [
         &columns.streams,
         &columns.firsts,
         &columns.commits,
@@ -208,6 +208,7 @@ async fn judge(session: &Session, batch: &[Placed], columns: &Columns<'_>) -> Re
         &columns.event_streams,
         &columns.versions,
         &columns.times,
+        &columns.category,
         &columns.categories,
         &columns.stream_ids,
         &columns.ids,
