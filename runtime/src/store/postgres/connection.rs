@@ -43,6 +43,7 @@ pub(super) struct Session {
     pub(super) given_unconditionally: Statement,
     pub(super) stream: Statement,
     pub(super) facts: Statement,
+    pub(super) facts_of_many: Statement,
     /// Without what only payloads of other formats than JSON need, and with it.
     pub(super) all: [Statement; 2],
     /// The same.
@@ -62,9 +63,10 @@ impl Session {
             client.prepare(write::GIVEN),
             client.prepare(write::GIVEN_UNCONDITIONALLY),
         )?;
-        let (stream, facts, head) = try_join!(
+        let (stream, facts, facts_of_many, head) = try_join!(
             client.prepare(read::STREAM),
             client.prepare(read::FACTS),
+            client.prepare(read::FACTS_OF_MANY),
             client.prepare(read::HEAD),
         )?;
         let [all, all_columns] = read::ALL.map(|all| client.prepare(all));
@@ -85,6 +87,7 @@ impl Session {
             given_unconditionally,
             stream,
             facts,
+            facts_of_many,
             all: [all, all_columns],
             categories: [categories, categories_all_columns],
             head,

@@ -7,6 +7,7 @@ mod insert;
 mod known;
 mod lent;
 mod listen;
+mod loads;
 mod options;
 mod read;
 mod row;
@@ -29,7 +30,9 @@ pub use self::{
 use self::{
     connection::{Link, hold},
     listen::Listener,
+    loads::Loads,
     options::Source,
+    read::Wanted,
     scans::Scans,
     write::{Outcome, Placed},
     writer::Writer,
@@ -83,7 +86,8 @@ pub struct PostgresStore {
     wakes: bool,
     writer: Writer,
     /// For what is short: loads, and what appends have to know.
-    loads: Link,
+    short: Arc<Link>,
+    loads: Loads,
     /// For what may be long.
     scans: Scans,
     listener: Listener,
@@ -114,12 +118,15 @@ impl PostgresStore {
         let client = hold(&options).await?;
         let durability = schema::prepare(&client, &options, steps).await?;
         let options = Arc::new(options);
+        let key = StoreKey::new();
+        let short = Arc::new(Link::new(Arc::clone(&options)));
         Ok(Self {
-            key: StoreKey::new(),
+            key,
             durability,
             wakes: matches!(options.source, Source::Own(_)),
             writer: Writer::start(Arc::new(Link::new(Arc::clone(&options)))),
-            loads: Link::new(Arc::clone(&options)),
+            loads: Loads::start(&short, key),
+            short,
             scans: Scans::new(Link::new(Arc::clone(&options))),
             listener: Listener::new(options),
         })
@@ -173,7 +180,7 @@ impl PostgresStore {
         if let Some(placed) = Placed::known(commit, self.key) {
             return Ok(placed);
         }
-        self.loads
+        self.short
             .ask("looking for the ends of streams", |session| {
                 let commit = Arc::clone(commit);
                 async move { Placed::find(&session, commit).await }
@@ -187,7 +194,7 @@ impl PostgresStore {
         telling: Option<usize>,
     ) -> Result<Committed, AppendError> {
         let store = self.key;
-        let answer = self.loads.ask("reading what a commit recorded before", |session| {
+        let answer = self.short.ask("reading what a commit recorded before", |session| {
             let commit = Arc::clone(commit);
             async move { write::given_before(&session, &commit, telling, store).await }
         });
@@ -212,7 +219,7 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<StreamPage, StoreError>> {
         Box::pin(async move {
-            self.loads
+            self.short
                 .ask("reading a stream", |session| async move {
                     read::stream(&session, self.key, stream, from, limit.max(1)).await
                 })
@@ -227,12 +234,19 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Facts, StoreError>> {
         Box::pin(async move {
-            // Who is alone loads and appends over one connection: the server has one process to wake then.
-            let link = self.writer.idle().unwrap_or(&self.loads);
-            let facts = link.ask("reading a stream", |session| async move {
-                read::facts(&session, self.key, stream, from, limit.max(1)).await
-            });
-            match facts.await? {
+            let wanted = Wanted { stream: stream.clone(), from, limit: limit.max(1) };
+            let facts = match self.writer.idle() {
+                // Who is alone loads and appends over one connection: the server has one process to wake then.
+                Some(link) => {
+                    let facts = link.ask("reading a stream", |session| {
+                        let wanted = &wanted;
+                        async move { read::facts(&session, self.key, wanted).await }
+                    });
+                    facts.await?
+                }
+                None => self.loads.load(wanted).await?,
+            };
+            match facts {
                 Some(facts) => Ok(facts),
                 None => self.read_stream(stream, from, limit).await.map(Facts::from),
             }
@@ -250,7 +264,7 @@ impl Store for PostgresStore {
 
     fn head(&self) -> BoxFuture<'_, Result<Position, StoreError>> {
         Box::pin(async move {
-            self.loads
+            self.short
                 .ask("looking for the last event", |session| async move { read::head(&session).await })
                 .await
         })

@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_util::{TryStreamExt, try_join};
-use tokio_postgres::{Row, RowStream, Statement, types::ToSql};
+use tokio_postgres::{Row, RowStream, types::ToSql};
 
 use super::{
     connection::{Failure, Link, Session},
@@ -30,6 +30,17 @@ pub(super) const FACTS: &str = concat!(
     facts!(),
     " FROM events WHERE stream = $1 AND version >= $2 ORDER BY version LIMIT $3"
 );
+
+/// For each stream its number among those asked for, from 1 on.
+pub(super) const FACTS_OF_MANY: &str = concat!(
+    "SELECT ",
+    facts!(),
+    ", number FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS wanted (one, first, most, number), \
+     LATERAL (SELECT * FROM events WHERE stream = wanted.one AND version >= wanted.first ORDER BY version \
+     LIMIT wanted.most) AS found"
+);
+
+const NUMBER: usize = 6;
 
 macro_rules! all {
     ($columns:expr) => {
@@ -68,74 +79,141 @@ pub(super) async fn stream(
 ) -> Result<StreamPage, Failure> {
     let mut page = StreamPage::default();
     let mut names = Names::default();
-    (page.next, page.tail) = read(session, &session.stream, store, stream, from, limit, |row, _| {
-        page.events.push(row::event(row, stream.clone(), &mut names)?);
-        Ok(())
-    })
-    .await?;
-    Ok(page)
-}
-
-/// What a fold needs of the same events; `None` if the payload of one of them is not JSON.
-pub(super) async fn facts(
-    session: &Session,
-    store: StoreKey,
-    stream: &StreamId,
-    from: Version,
-    limit: usize,
-) -> Result<Option<Facts>, Failure> {
-    let mut facts = Facts::with_capacity(limit.min(MANY / 16));
-    let mut names = Names::default();
-    let mut all_json = true;
-    (facts.next, facts.tail) = read(session, &session.facts, store, stream, from, limit, |row, version| {
-        match row::json(row)? {
-            Some(payload) => {
-                facts.push_json(version, row::name(row, &mut names)?, row::schema(row)?, payload)
-            }
-            None => all_json = false,
-        }
-        facts.position = row::position(row)?;
-        Ok(())
-    })
-    .await?;
-    Ok(all_json.then_some(facts))
-}
-
-/// Hands over each row of a page with its version. Where to read on, or the tail.
-async fn read(
-    session: &Session,
-    select: &Statement,
-    store: StoreKey,
-    stream: &StreamId,
-    from: Version,
-    limit: usize,
-    mut take: impl FnMut(&Row, Version) -> Result<(), StoreError>,
-) -> Result<(Option<Version>, Option<Tail>), Failure> {
     let mut version = from.max(Version::FIRST);
     let key = stream_key(stream);
     let parameters: [&(dyn ToSql + Sync); 3] = [&key, &from_version(version), &one_more(limit)];
-    let mut rows = pin!(session.client.query_raw(select, parameters).await?);
+    let mut rows = pin!(session.client.query_raw(&session.stream, parameters).await?);
     let mut at = None;
-    let mut left = limit;
     while let Some(row) = rows.try_next().await? {
-        if row::version(&row)? != version {
-            let found =
-                StoreError::corrupt(format!("`{stream}` has no event of version {version}, but later ones"));
-            return Err(found.into());
+        check(stream, version, &row)?;
+        if page.events.len() == limit {
+            page.next = Some(version);
+            return Ok(page);
         }
-        if left == 0 {
-            return Ok((Some(version), None));
-        }
-        left -= 1;
-        take(&row, version)?;
+        page.events.push(row::event(&row, stream.clone(), &mut names)?);
         at = Some(row::at(&row)?);
         version = version.next();
     }
-    let last = Version::new(version.get() - 1);
-    let tail = at.map(|at| {
-        Tail::new(End { store, stream: stream.clone(), version: last, at, seen_by: Some(session.number) })
-    });
-    Ok((None, tail))
+    page.tail = tail(session, store, stream, version, at);
+    Ok(page)
+}
+
+/// Which events of a stream a fold needs: at most `limit`, from this version on.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) stream: StreamId,
+    pub(super) from: Version,
+    pub(super) limit: usize,
+}
+
+/// What a fold needs; `None` if the payload of one of the events is not JSON.
+pub(super) async fn facts(
+    session: &Session,
+    store: StoreKey,
+    wanted: &Wanted,
+) -> Result<Option<Facts>, Failure> {
+    let mut found = Found::new(wanted);
+    let mut names = Names::default();
+    let from = from_version(found.version);
+    let parameters: [&(dyn ToSql + Sync); 3] = [&stream_key(&wanted.stream), &from, &one_more(wanted.limit)];
+    let mut rows = pin!(session.client.query_raw(&session.facts, parameters).await?);
+    while let Some(row) = rows.try_next().await? {
+        found.take(&row, &mut names)?;
+    }
+    Ok(found.finish(session, store))
+}
+
+/// The same for several streams. What is wrong with one of them is not the affair of the others.
+pub(super) async fn facts_of_many(
+    session: &Session,
+    store: StoreKey,
+    wanted: &[Wanted],
+) -> Result<Vec<Result<Option<Facts>, StoreError>>, Failure> {
+    let keys: Vec<_> = wanted.iter().map(|wanted| stream_key(&wanted.stream)).collect();
+    let limits: Vec<_> = wanted.iter().map(|wanted| one_more(wanted.limit)).collect();
+    let mut found: Vec<_> = wanted.iter().map(|wanted| Ok(Found::new(wanted))).collect();
+    let from: Vec<_> = wanted.iter().map(|wanted| from_version(wanted.from)).collect();
+    let mut names = Names::default();
+    let parameters: [&(dyn ToSql + Sync); 3] = [&keys, &from, &limits];
+    let mut rows = pin!(session.client.query_raw(&session.facts_of_many, parameters).await?);
+    while let Some(row) = rows.try_next().await? {
+        let number: i64 = row.try_get(NUMBER)?;
+        let number = usize::try_from(number).unwrap_or_default().wrapping_sub(1);
+        if let Some(found) = found.get_mut(number)
+            && let Ok(good) = found
+            && let Err(damaged) = good.take(&row, &mut names)
+        {
+            *found = Err(damaged);
+        }
+    }
+    Ok(found.into_iter().map(|found| Ok(found?.finish(session, store))).collect())
+}
+
+/// What was found of a stream so far.
+struct Found<'a> {
+    wanted: &'a Wanted,
+    facts: Facts,
+    all_json: bool,
+    /// The version that comes next.
+    version: Version,
+    left: usize,
+    /// The time of the last event.
+    at: Option<i64>,
+}
+
+impl<'a> Found<'a> {
+    fn new(wanted: &'a Wanted) -> Self {
+        let facts = Facts::with_capacity(wanted.limit.min(MANY / 16));
+        let version = wanted.from.max(Version::FIRST);
+        Self { wanted, facts, all_json: true, version, left: wanted.limit, at: None }
+    }
+
+    fn take(&mut self, row: &Row, names: &mut Names) -> Result<(), StoreError> {
+        check(&self.wanted.stream, self.version, row)?;
+        if self.left == 0 {
+            self.facts.next = Some(self.version);
+            return Ok(());
+        }
+        match row::json(row)? {
+            Some(payload) => {
+                self.facts.push_json(self.version, row::name(row, names)?, row::schema(row)?, payload);
+            }
+            None => self.all_json = false,
+        }
+        self.facts.position = row::position(row)?;
+        self.at = Some(row::at(row)?);
+        self.version = self.version.next();
+        self.left -= 1;
+        Ok(())
+    }
+
+    fn finish(mut self, session: &Session, store: StoreKey) -> Option<Facts> {
+        if self.facts.next.is_none() {
+            self.facts.tail = tail(session, store, &self.wanted.stream, self.version, self.at);
+        }
+        self.all_json.then_some(self.facts)
+    }
+}
+
+/// No version is missing.
+fn check(stream: &StreamId, version: Version, row: &Row) -> Result<(), StoreError> {
+    if row::version(row)? == version {
+        return Ok(());
+    }
+    Err(StoreError::corrupt(format!("`{stream}` has no event of version {version}, but later ones")))
+}
+
+/// The tail of a stream in which this version comes next, and whose last event is of this time.
+fn tail(
+    session: &Session,
+    store: StoreKey,
+    stream: &StreamId,
+    next: Version,
+    at: Option<i64>,
+) -> Option<Tail> {
+    let version = Version::new(next.get() - 1);
+    let seen_by = Some(session.number);
+    at.map(|at| Tail::new(End { store, stream: stream.clone(), version, at, seen_by }))
 }
 
 /// How much to read of the whole store: at most so many events, and as long as they have not so many bytes. The bytes end

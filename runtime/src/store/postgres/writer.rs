@@ -97,7 +97,7 @@ impl Writer {
     }
 }
 
-fn gone() -> StoreError {
+pub(super) fn gone() -> StoreError {
     StoreError::new(
         StoreErrorKind::Unavailable,
         "the runtime in which the store was opened has ended: open it in the runtime in which it is used",
