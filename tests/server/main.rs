@@ -12,6 +12,7 @@ mod order;
 mod pool;
 mod quick;
 mod refused;
+mod seldom;
 mod tail;
 mod tls;
 

@@ -48,6 +48,7 @@ pub(super) struct Session {
     pub(super) all: [Statement; 2],
     /// The same.
     pub(super) categories: [Statement; 2],
+    pub(super) extent: Statement,
     pub(super) head: Statement,
     known: Mutex<Known>,
 }
@@ -63,10 +64,11 @@ impl Session {
             client.prepare(write::GIVEN),
             client.prepare(write::GIVEN_UNCONDITIONALLY),
         )?;
-        let (stream, facts, facts_of_many, head) = try_join!(
+        let (stream, facts, facts_of_many, extent, head) = try_join!(
             client.prepare(read::STREAM),
             client.prepare(read::FACTS),
             client.prepare(read::FACTS_OF_MANY),
+            client.prepare(read::EXTENT),
             client.prepare(read::HEAD),
         )?;
         let [all, all_columns] = read::ALL.map(|all| client.prepare(all));
@@ -90,6 +92,7 @@ impl Session {
             facts_of_many,
             all: [all, all_columns],
             categories: [categories, categories_all_columns],
+            extent,
             head,
             known: Mutex::default(),
         })

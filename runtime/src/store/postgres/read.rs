@@ -48,17 +48,35 @@ macro_rules! all {
     };
 }
 
-/// Each category is read through the index for itself, and no further than the page can go.
+/// How many positions are looked through for events of some categories in one statement: some hundredths of a second.
+macro_rules! looked_through {
+    () => {
+        "50000"
+    };
+}
+
+/// There is no index by category: it would cost each append more than it would spare those who read everything of a
+/// category, of which only what is new comes by again. What is looked through begins at an event, so that no gap is too
+/// wide.
 macro_rules! categories {
     ($columns:expr) => {
         concat!(
             "SELECT ",
             $columns,
-            " FROM unnest($3::text[]) AS wanted (one), LATERAL (SELECT * FROM events WHERE category = wanted.one \
-             AND position > $1 ORDER BY position LIMIT $2) AS found ORDER BY position LIMIT $2"
+            " FROM events WHERE position > $1 AND category = ANY($3) AND position < ",
+            looked_through!(),
+            " + (SELECT position FROM events WHERE position > $1 ORDER BY position LIMIT 1) \
+             ORDER BY position LIMIT $2"
         )
     };
 }
+
+/// The last position, and the last one that is looked through; NULL where there is nothing to look through.
+pub(super) const EXTENT: &str = concat!(
+    "SELECT coalesce(max(position), 0), ",
+    looked_through!(),
+    " - 1 + (SELECT position FROM events WHERE position > $1 ORDER BY position LIMIT 1) FROM events"
+);
 
 pub(super) const ALL: [&str; 2] = [all!(columns!()), all!(all_columns!())];
 
@@ -253,15 +271,22 @@ async fn ask(link: &Link, filter: &Filter, after: Position, extent: Extent) -> R
     link.ask("reading events", |session| async move { all(&session, filter, after, extent).await }).await
 }
 
-/// Whole pages that are followed by more.
+/// As pages. None of them is the last one of the store, which may have got longer when it is asked for.
 fn split(read: Page, limit: usize) -> Vec<Page> {
-    let followed = if read.end { read.events.len().saturating_sub(1) } else { read.events.len() };
+    // A page is not to be short for having been read ahead, but for what was looked through.
+    let looked_on = read.events.last().is_none_or(|event| event.position < read.last);
+    let mut left = read.events.len();
     let mut events = read.events.into_iter();
-    let pages = (0..followed / limit).map_while(|_| {
+    let mut pages = Vec::with_capacity(left / limit + 1);
+    while left > limit {
         let events: Vec<_> = events.by_ref().take(limit).collect();
-        Some(Page { last: events.last()?.position, events, end: false })
-    });
-    pages.collect()
+        pages.extend(events.last().map(|last| last.position).map(|last| Page { events, last, end: false }));
+        left -= limit;
+    }
+    if !read.end && (looked_on || left == limit) {
+        pages.push(Page { events: events.collect(), last: read.last, end: false });
+    }
+    pages
 }
 
 /// Matching events of the whole store, after this position.
@@ -305,12 +330,11 @@ async fn scan(
     let (all, categories) =
         if known.other_formats { (all_columns, categories_all_columns) } else { (all, categories) };
     // What is there is looked up before the events are read: then all of it that matches is among them.
-    let (head, rows) = match filter {
-        Filter::All => (after, session.client.query_raw(all, parameters.into_iter().take(2)).await?),
+    let (to, rows) = match filter {
+        Filter::All => (To::End(after), session.client.query_raw(all, parameters.into_iter().take(2)).await?),
         Filter::Categories(_) => {
             let rows = session.client.query_raw(categories, parameters);
-            let (head, rows) = try_join!(head(session), async { Ok(rows.await?) })?;
-            (head, rows)
+            try_join!(to(session, start), async { Ok(rows.await?) })?
         }
     };
     let mut page = Page { events: Vec::with_capacity(extent.most.min(MANY)), last: after, end: true };
@@ -331,10 +355,30 @@ async fn scan(
         page.last = event.position;
         page.events.push(event);
     }
-    if page.end {
-        page.last = page.last.max(head);
+    match to {
+        To::End(head) if page.end => page.last = page.last.max(head),
+        To::Position(last) if page.end => (page.last, page.end) = (last, false),
+        _ => {}
     }
     Ok(Some(page))
+}
+
+/// How far is looked for events of some categories.
+enum To {
+    /// To the end, which is not before this position.
+    End(Position),
+    /// To this position only.
+    Position(Position),
+}
+
+async fn to(session: &Session, start: i64) -> Result<To, Failure> {
+    let row = session.client.query_one(&session.extent, &[&start]).await?;
+    let (head, last): (i64, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    let position = |number: i64| Position::new(u128::try_from(number).unwrap_or(0));
+    Ok(match last {
+        Some(last) if last < head => To::Position(position(last)),
+        _ => To::End(position(head)),
+    })
 }
 
 /// The position of the last event.

@@ -6,6 +6,7 @@
 --   and a long id costs an index nothing.
 -- - `position` comes from a sequence, under a lock that ends when the commit can be seen. So the order of positions is the
 --   order of commits, and no gap fills late; commits that are refused leave gaps.
+-- - There is no index by category, which would cost each append: the events of one are found by looking through all.
 -- - `payload` is JSON text. Of another format, or where PostgreSQL cannot hold the text, it is NULL and `bytes` has it.
 -- - Names and ids can hold what PostgreSQL's text cannot: U+0000 is written `\0`, and a backslash `\\`.
 -- - `commits` holds the ids of commits that expected no version. Others are recognised by their events.
@@ -32,8 +33,6 @@ CREATE TABLE events (
 );
 
 CREATE SEQUENCE positions OWNED BY events.position;
-
-CREATE INDEX events_by_category ON events (category, position);
 
 CREATE TABLE commits (
     id       uuid PRIMARY KEY,
