@@ -11,29 +11,42 @@ use super::{
 };
 use crate::store::{Append, NewEvent};
 
-/// The lock under which positions are given out, the notification, and the time of the events.
+/// The lock under which positions are given out: one who appends at a time, in whichever process, until the commit can be
+/// seen.
 ///
-/// One who appends at a time, in whichever process, until the commit can be seen. Here, the statement may have begun to
-/// see before it was its turn; what was recorded in between, it meets in the index of versions, and fails.
-macro_rules! in_turn {
-    ($clock:literal) => {
-        concat!(
-            "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(1717794925, 'events'::regclass::oid::int)), \
-             clock AS MATERIALIZED (SELECT (date_part('epoch', clock_timestamp()) * 1000000)::bigint AS now, \
-             pg_notify('factum', current_schema())",
-            $clock
-        )
+/// The statement may have begun to see before it was its turn; what was recorded in between, it meets in the index of
+/// versions, and fails.
+macro_rules! turn {
+    () => {
+        "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(1717794925, 'events'::regclass::oid::int))"
+    };
+}
+
+/// The time, in microseconds.
+macro_rules! now {
+    () => {
+        "(date_part('epoch', clock_timestamp()) * 1000000)::bigint"
+    };
+}
+
+/// Tells those who listen, when the commit can be seen.
+macro_rules! notify {
+    () => {
+        "pg_notify('factum', current_schema())"
     };
 }
 
 macro_rules! one {
     ($judge:literal) => {
         concat!(
-            in_turn!(" FROM turn)"),
+            turn!(),
             " INSERT INTO events (position, version, at, schema, stream, id, name, payload, category, stream_id, metadata) \
-             SELECT nextval('positions'), $2::bigint, greatest(now, $3), $4, $1, $5, $6, $7, $8, $9, $10 FROM clock",
+             SELECT nextval('positions'), $2::bigint, greatest(",
+            now!(),
+            ", $3), $4, $1, $5, $6, $7, $8, $9, $10 FROM turn",
             $judge,
-            " RETURNING position - 1, at"
+            " RETURNING position - 1, at, ",
+            notify!()
         )
     };
 }
@@ -51,17 +64,20 @@ pub(super) const NEXT: &str = one!("");
 
 /// Records all events, if each append goes behind the last event of its stream.
 pub(super) const ALL: &str = concat!(
-    in_turn!(
-        ", setval('positions', nextval('positions') + $3::bigint - 1) - $3::bigint AS base FROM turn WHERE NOT EXISTS (SELECT \
-         FROM unnest($1::uuid[], $2::bigint[]) AS a (stream, first) WHERE a.first - 1 <> coalesce((SELECT version \
-         FROM events WHERE stream = a.stream ORDER BY version DESC LIMIT 1), 0)))"
-    ),
-    ", recorded AS (INSERT INTO events (position, version, at, schema, stream, id, name, payload, category, stream_id, \
+    turn!(),
+    ", clock AS MATERIALIZED (SELECT ",
+    now!(),
+    " AS now, ",
+    notify!(),
+    ", setval('positions', nextval('positions') + $3::bigint - 1) - $3::bigint AS base FROM turn WHERE NOT EXISTS (SELECT \
+     FROM unnest($1::uuid[], $2::bigint[]) AS a (stream, first) WHERE a.first - 1 <> coalesce((SELECT version FROM events \
+     WHERE stream = a.stream ORDER BY version DESC LIMIT 1), 0))), \
+     recorded AS (INSERT INTO events (position, version, at, schema, stream, id, name, payload, category, stream_id, \
      metadata) SELECT clock.base + u.number, u.version, greatest(CASE WHEN $14 THEN NULL ELSE clock.now END, u.at), \
-     coalesce(u.schema, 1), u.stream, u.id, u.name, u.payload, coalesce(u.category, $15), u.stream_id, u.metadata FROM clock, \
-     unnest($4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::uuid[], $9::text[], $10::text[], $11::text[], \
-     $12::text[], $13::text[]) WITH ORDINALITY AS u (stream, version, at, schema, id, name, payload, category, stream_id, \
-     metadata, number)) \
+     coalesce(u.schema, 1), u.stream, u.id, u.name, u.payload, coalesce(u.category, $15), u.stream_id, u.metadata \
+     FROM clock, unnest($4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::uuid[], $9::text[], $10::text[], \
+     $11::text[], $12::text[], $13::text[]) WITH ORDINALITY AS u (stream, version, at, schema, id, name, payload, category, \
+     stream_id, metadata, number)) \
      SELECT base, now FROM clock"
 );
 
