@@ -65,8 +65,8 @@ const MOST_BYTES: usize = 256 << 20;
 /// # Concurrency
 /// The store has a connection for appends, one for loads, one for reads of the whole store, and while somebody waits,
 /// one that listens. Each is made when it is first needed, and made again when it was lost. All appends that wait share
-/// one statement: one round trip and one sync. Who is alone loads and appends over the same connection and waits for
-/// nobody. The store belongs to the runtime in which it is opened.
+/// one statement: one round trip and one sync. So do loads that wait. Who is alone loads and appends over the same connection
+/// and waits for nobody. The store belongs to the runtime in which it is opened.
 ///
 /// # Time limits
 /// A connection is given up after `connect_timeout` (10 seconds), a question after
