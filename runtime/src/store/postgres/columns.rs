@@ -37,7 +37,15 @@ pub(super) struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn add(&mut self, number: i32, placed: &'a Placed) {
+    pub(super) fn of(batch: &'a [Placed]) -> Self {
+        let mut columns = Self::default();
+        for (placed, number) in batch.iter().zip(0..) {
+            columns.add(number, placed);
+        }
+        columns
+    }
+
+    fn add(&mut self, number: i32, placed: &'a Placed) {
         if placed.is_unconditional() {
             self.unconditional_ids.push(placed.commit.id.as_uuid());
             self.unconditional_commits.push(number);

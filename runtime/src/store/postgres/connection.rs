@@ -48,13 +48,14 @@ pub(super) struct Session {
     pub(super) all: [Statement; 2],
     /// The same.
     pub(super) categories: [Statement; 2],
-    pub(super) extent: Statement,
+    pub(super) reach: Statement,
     pub(super) head: Statement,
     known: Mutex<Known>,
 }
 
 impl Session {
     async fn begin(client: Held) -> Result<Self, Error> {
+        client.execute(insert::CATCH_UP, &[]).await?;
         let (append, insert_one, insert_next, insert_all, ends, given, given_unconditionally) = try_join!(
             client.prepare(write::APPEND),
             client.prepare(insert::ONE),
@@ -64,11 +65,11 @@ impl Session {
             client.prepare(write::GIVEN),
             client.prepare(write::GIVEN_UNCONDITIONALLY),
         )?;
-        let (stream, facts, facts_of_many, extent, head) = try_join!(
+        let (stream, facts, facts_of_many, reach, head) = try_join!(
             client.prepare(read::STREAM),
             client.prepare(read::FACTS),
             client.prepare(read::FACTS_OF_MANY),
-            client.prepare(read::EXTENT),
+            client.prepare(read::REACH),
             client.prepare(read::HEAD),
         )?;
         let [all, all_columns] = read::ALL.map(|all| client.prepare(all));
@@ -92,7 +93,7 @@ impl Session {
             facts_of_many,
             all: [all, all_columns],
             categories: [categories, categories_all_columns],
-            extent,
+            reach,
             head,
             known: Mutex::default(),
         })

@@ -7,9 +7,9 @@ use super::{
     connection::Session,
     tail::{from_version, stream_key},
     text,
-    write::Placed,
+    write::{Place, Placed},
 };
-use crate::store::{Append, NewEvent};
+use crate::store::{Append, Commit};
 
 /// The lock under which positions are given out: one who appends at a time, in whichever process, until the commit can be
 /// seen.
@@ -81,6 +81,12 @@ pub(super) const ALL: &str = concat!(
      SELECT base, now FROM clock"
 );
 
+/// Brings the sequence up to the events, where somebody copied or replicated the tables without it: what it gives must not
+/// come into a gap before events that were read. Who may not write need not.
+pub(super) const CATCH_UP: &str = "SELECT CASE WHEN has_sequence_privilege('positions', 'UPDATE') \
+    AND last > coalesce(pg_sequence_last_value('positions'::regclass), 0) THEN setval('positions', last) END \
+    FROM (SELECT max(position) AS last FROM events) AS e";
+
 /// Behind which position the events were recorded, and when.
 pub(super) struct Inserted {
     pub(super) behind: i64,
@@ -118,37 +124,45 @@ pub(super) async fn insert(
     inserted(session.client.query_opt(&session.insert_all, &parameters).await)
 }
 
-/// The same for what one who is alone records: with nothing to unnest it costs half.
-pub(super) async fn insert_one(session: &Session, batch: &[Placed]) -> Result<Option<Inserted>, Error> {
-    let Some((placed, append, event)) = single(batch) else { return Ok(None) };
-    let Some(place) = placed.after.first() else { return Ok(None) };
-    let cells = Cells::of(event);
-    if cells.bytes.is_some() {
-        return Ok(None);
-    }
-    let parameters: [&(dyn ToSql + Sync); 10] = [
-        &stream_key(&append.stream),
-        &from_version(place.version.next()),
-        &place.at,
-        &cells.schema,
-        &placed.commit.event_id(0).0,
-        &cells.name,
-        &cells.payload,
-        &text::encode(append.stream.category()),
-        &text::encode(append.stream.id()),
-        &cells.metadata,
-    ];
-    let statement =
-        if place.seen_by == Some(session.number) { &session.insert_next } else { &session.insert_one };
-    inserted(session.client.query_opt(statement, &parameters).await)
+/// A commit of one event, with nothing about it that the statement for one does not know.
+pub(super) struct Single<'a> {
+    commit: &'a Commit,
+    append: &'a Append,
+    place: Place,
+    cells: Cells<'a>,
 }
 
-/// The only event of the batch, with nothing about it that the statement for one does not know.
-fn single(batch: &[Placed]) -> Option<(&Placed, &Append, &NewEvent)> {
-    let [placed] = batch else { return None };
-    let [append] = placed.commit.appends.as_slice() else { return None };
-    let [event] = append.events.as_slice() else { return None };
-    (!placed.is_unconditional() && !placed.keeps_times()).then_some((placed, append, event))
+impl<'a> Single<'a> {
+    pub(super) fn of(batch: &'a [Placed]) -> Option<Self> {
+        let [placed] = batch else { return None };
+        let ([append], [place]) = (placed.commit.appends.as_slice(), placed.after.as_slice()) else {
+            return None;
+        };
+        let [event] = append.events.as_slice() else { return None };
+        let cells = Cells::of(event);
+        let known = !placed.is_unconditional() && !placed.keeps_times() && cells.bytes.is_none();
+        known.then_some(Self { commit: &placed.commit, append, place: *place, cells })
+    }
+
+    /// The same for what one who is alone records: with nothing to unnest it costs half.
+    pub(super) async fn insert(&self, session: &Session) -> Result<Option<Inserted>, Error> {
+        let Self { commit, append, place, cells } = self;
+        let parameters: [&(dyn ToSql + Sync); 10] = [
+            &stream_key(&append.stream),
+            &from_version(place.version.next()),
+            &place.at,
+            &cells.schema,
+            &commit.event_id(0).0,
+            &cells.name,
+            &cells.payload,
+            &text::encode(append.stream.category()),
+            &text::encode(append.stream.id()),
+            &cells.metadata,
+        ];
+        let statement =
+            if place.seen_by == Some(session.number) { &session.insert_next } else { &session.insert_one };
+        inserted(session.client.query_opt(statement, &parameters).await)
+    }
 }
 
 /// No row: an append did not go where it was expected to go. That two versions collide, says the index.

@@ -72,7 +72,7 @@ macro_rules! categories {
 }
 
 /// The last position, and the last one that is looked through; NULL where there is nothing to look through.
-pub(super) const EXTENT: &str = concat!(
+pub(super) const REACH: &str = concat!(
     "SELECT coalesce(max(position), 0), ",
     looked_through!(),
     " - 1 + (SELECT position FROM events WHERE position > $1 ORDER BY position LIMIT 1) FROM events"
@@ -330,11 +330,13 @@ async fn scan(
     let (all, categories) =
         if known.other_formats { (all_columns, categories_all_columns) } else { (all, categories) };
     // What is there is looked up before the events are read: then all of it that matches is among them.
-    let (to, rows) = match filter {
-        Filter::All => (To::End(after), session.client.query_raw(all, parameters.into_iter().take(2)).await?),
+    let (reach, rows) = match filter {
+        Filter::All => {
+            (Reach::End(after), session.client.query_raw(all, parameters.into_iter().take(2)).await?)
+        }
         Filter::Categories(_) => {
             let rows = session.client.query_raw(categories, parameters);
-            try_join!(to(session, start), async { Ok(rows.await?) })?
+            try_join!(reach(session, start), async { Ok(rows.await?) })?
         }
     };
     let mut page = Page { events: Vec::with_capacity(extent.most.min(MANY)), last: after, end: true };
@@ -355,29 +357,29 @@ async fn scan(
         page.last = event.position;
         page.events.push(event);
     }
-    match to {
-        To::End(head) if page.end => page.last = page.last.max(head),
-        To::Position(last) if page.end => (page.last, page.end) = (last, false),
+    match reach {
+        Reach::End(head) if page.end => page.last = page.last.max(head),
+        Reach::Position(last) if page.end => (page.last, page.end) = (last, false),
         _ => {}
     }
     Ok(Some(page))
 }
 
 /// How far is looked for events of some categories.
-enum To {
+enum Reach {
     /// To the end, which is not before this position.
     End(Position),
     /// To this position only.
     Position(Position),
 }
 
-async fn to(session: &Session, start: i64) -> Result<To, Failure> {
-    let row = session.client.query_one(&session.extent, &[&start]).await?;
+async fn reach(session: &Session, start: i64) -> Result<Reach, Failure> {
+    let row = session.client.query_one(&session.reach, &[&start]).await?;
     let (head, last): (i64, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
     let position = |number: i64| Position::new(u128::try_from(number).unwrap_or(0));
     Ok(match last {
-        Some(last) if last < head => To::Position(position(last)),
-        _ => To::End(position(head)),
+        Some(last) if last < head => Reach::Position(position(last)),
+        _ => Reach::End(position(head)),
     })
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     columns::Columns,
     connection::{Failure, Session},
-    insert::{Inserted, insert, insert_one},
+    insert::{Inserted, Single, insert},
     row,
     tail::{End, from_version, stream_key},
 };
@@ -173,16 +173,16 @@ pub(super) struct Refused {
 
 /// Records what can be recorded of the batch, in which no stream is twice. An outcome for each commit.
 pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Outcome>, Error> {
-    if let Some(inserted) = insert_one(session, batch).await? {
-        return Ok(all_recorded(batch, inserted));
-    }
-    let mut columns = Columns::default();
-    for (placed, number) in batch.iter().zip(0..) {
-        columns.add(number, placed);
-    }
-    match insert(session, batch, &columns).await? {
+    let (inserted, columns) = match Single::of(batch) {
+        Some(single) => (single.insert(session).await?, None),
+        None => {
+            let columns = Columns::of(batch);
+            (insert(session, batch, &columns).await?, Some(columns))
+        }
+    };
+    match inserted {
         Some(inserted) => Ok(all_recorded(batch, inserted)),
-        None => judge(session, batch, &columns).await,
+        None => judge(session, batch, &columns.unwrap_or_else(|| Columns::of(batch))).await,
     }
 }
 
