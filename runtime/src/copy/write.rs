@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Position,
-    store::{AppendError, BoxFuture, Committed, RecordedEvent, Store, StoreErrorKind},
+    store::{AppendError, BoxFuture, Committed, RecordedEvent, Store, StoreError, StoreErrorKind},
 };
 
 type Answer = Result<Committed, AppendError>;
@@ -197,6 +197,10 @@ impl<'a> Writer<'a> {
                 }
                 Err(AppendError::Failed(error)) => return Err(CopyError::Target(error)),
                 Err(AppendError::Unknown { cause, .. }) => return Err(CopyError::Unknown(cause)),
+                // The commit of a copy takes nothing and has no key.
+                Err(error @ (AppendError::Taken { .. } | AppendError::KeyUsed { .. })) => {
+                    return Err(CopyError::Target(StoreError::invalid(error.to_string())));
+                }
                 Err(AppendError::Conflict { stream, expected, actual }) => {
                     return Err(CopyError::Disturbed { stream, expected, actual });
                 }

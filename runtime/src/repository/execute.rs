@@ -15,7 +15,7 @@ use crate::{
     Aggregate, Context, Decision, Event, Metadata, Version,
     store::{
         Append, AppendError, BoxFuture, Commit, CommitId, Committed, Expected, Name, NewEvent, Payload,
-        Position, StreamId, Tail, record::now,
+        Position, StoreError, StreamId, Tail, record::now,
     },
 };
 
@@ -156,6 +156,10 @@ impl<A: Aggregate> Attempt<'_, A> {
                 Ok(committed) => return Ok(Outcome::Recorded(committed)),
                 Err(AppendError::Conflict { actual, .. }) => return Ok(Outcome::Conflict(actual)),
                 Err(AppendError::Failed(cause)) if attempts == 1 => {
+                    return Err(ExecuteError::Store { stream: self.stream.clone(), cause });
+                }
+                Err(error @ (AppendError::Taken { .. } | AppendError::KeyUsed { .. })) => {
+                    let cause = StoreError::invalid(error.to_string());
                     return Err(ExecuteError::Store { stream: self.stream.clone(), cause });
                 }
                 // That this attempt has recorded nothing does not say what became of the one before.

@@ -13,8 +13,8 @@ use chrono::{DateTime, Utc};
 use uuid::{Builder, Uuid};
 
 use super::{
-    AppendError, ClaimChange, EventId, IdempotencyKey, Name, Payload, Position, RowOp, StoreError, StreamId,
-    Tail,
+    AppendError, Claim, ClaimChange, EventId, IdempotencyKey, Name, Payload, Position, RowOp, StoreError,
+    StreamId, Tail,
 };
 use crate::{Metadata, Version};
 
@@ -30,6 +30,9 @@ pub struct Commit {
     pub claims: Vec<ClaimChange>,
     /// The key under which the command is remembered.
     pub key: Option<IdempotencyKey>,
+    /// The names of the constraints that the writer knows, of the categories of its appends. A store that has others on
+    /// record for them refuses the commit.
+    pub constraints: Vec<Name>,
     /// What transactional views write.
     pub rows: Vec<RowOp>,
     /// For events that were recorded before, in another store: the id and the time of each event of the commit, counted
@@ -50,7 +53,15 @@ impl Commit {
     /// A commit of these appends under this id, and nothing else.
     #[must_use]
     pub const fn with_id(id: CommitId, appends: Vec<Append>) -> Self {
-        Self { id, appends, claims: Vec::new(), key: None, rows: Vec::new(), originals: Vec::new() }
+        Self {
+            id,
+            appends,
+            claims: Vec::new(),
+            key: None,
+            constraints: Vec::new(),
+            rows: Vec::new(),
+            originals: Vec::new(),
+        }
     }
 
     /// The same commit, of events that were recorded before, in another store. See [`originals`](Self::originals).
@@ -75,7 +86,8 @@ impl Commit {
     }
 
     /// For stores: whether the commit is one at all: it has events in each append, no stream twice, not more than
-    /// [`MOST_EVENTS`](Self::MOST_EVENTS), and as many originals as events or none.
+    /// [`MOST_EVENTS`](Self::MOST_EVENTS), as many originals as events or none, a key that is one, and nobody takes a
+    /// value twice.
     ///
     /// # Errors
     /// What is wrong, as a definite failure.
@@ -106,6 +118,23 @@ impl Commit {
             if let Some(again) = self.appends.iter().find(|append| !streams.insert(&append.stream)) {
                 let stream = &again.stream;
                 return Err(StoreError::invalid(format!("the commit has two appends to `{stream}`")).into());
+            }
+        }
+        if let Some(key) = &self.key {
+            key.validate()?;
+        }
+        if self.claims.len() > 1 {
+            let mut values = HashSet::new();
+            let again = self.claims.iter().find(|change| {
+                let taken = matches!(change, ClaimChange::Take(_));
+                !values.insert((change.claim().value, taken))
+            });
+            if let Some(again) = again {
+                let Claim { constraint, owner, .. } = again.claim();
+                return Err(StoreError::invalid(format!(
+                    "the commit takes or releases a value of `{constraint}` twice, once for `{owner}`"
+                ))
+                .into());
             }
         }
         Ok(())

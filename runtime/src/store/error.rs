@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use super::{Capability, CommitId, Expected, StreamId};
+use super::{Capability, Claim, CommitId, Expected, IdempotencyKey, StreamId};
 use crate::Version;
 
 type Cause = Box<dyn Error + Send + Sync>;
@@ -20,6 +20,22 @@ pub enum AppendError {
         expected: Expected,
         /// The version that it has.
         actual: Version,
+    },
+    /// Nothing was recorded: another stream holds a value that is to be taken.
+    #[error("a value of `{}` that `{}` wants is held by `{by}`", claim.constraint, claim.owner)]
+    Taken {
+        /// What was to be taken.
+        claim: Claim,
+        /// The stream that holds it.
+        by: StreamId,
+    },
+    /// Nothing was recorded: another commit has taken effect under this key. [`Store::remembered`] says which.
+    ///
+    /// [`Store::remembered`]: super::Store::remembered
+    #[error("another commit was recorded under the idempotency key `{}`", key.key)]
+    KeyUsed {
+        /// The key.
+        key: IdempotencyKey,
     },
     /// This attempt recorded nothing, for a reason that has nothing to do with other writers. Of an earlier attempt at
     /// the same commit whose outcome was unknown it says nothing.
@@ -56,6 +72,9 @@ pub enum StoreErrorKind {
     Missing,
     /// The file or database is not ours, or was written by a newer version.
     Foreign,
+    /// The store has a constraint on record that the writer does not know, or has none that it wants to use, or the values
+    /// of one are still being collected.
+    Constrained,
     /// Somebody refuses: the password is wrong, the user lacks a privilege, or a certificate is not trusted.
     Denied,
     /// What the store holds is damaged.
@@ -103,6 +122,38 @@ impl StoreError {
         Self::new(
             StoreErrorKind::Unsupported(capability),
             format!("this store does not support {capability}"),
+        )
+    }
+
+    /// For stores: a commit to streams of this category whose writer does not know this constraint.
+    #[must_use]
+    pub fn unknown_constraint(category: &str, constraint: &str) -> Self {
+        Self::new(
+            StoreErrorKind::Constrained,
+            format!(
+                "the store has the constraint `{constraint}` on record, and this program does not know it: run a version \
+                 whose aggregate `{category}` declares it, or let one that does not `build_claims`"
+            ),
+        )
+    }
+
+    /// For stores: a commit that takes or releases a value of this constraint, which is not in force.
+    #[must_use]
+    pub fn not_in_force(constraint: &str) -> Self {
+        Self::new(
+            StoreErrorKind::Constrained,
+            format!(
+                "the constraint `{constraint}` is not in force yet: its values are collected by `build_claims`"
+            ),
+        )
+    }
+
+    /// For stores: claims that are to be collected for this constraint, which is not being built.
+    #[must_use]
+    pub fn not_being_built(constraint: &str) -> Self {
+        Self::new(
+            StoreErrorKind::Constrained,
+            format!("the constraint `{constraint}` is not being built, so no claims are collected for it"),
         )
     }
 

@@ -1,7 +1,7 @@
 //! What takes effect together with events, and what is kept beside them.
 //!
-//! These are the shapes in which stores will carry out unique values, idempotency keys, transactional views,
-//! snapshots, checkpoints and leases. A store that does not carry one out refuses it.
+//! These are the shapes in which stores will carry out transactional views, snapshots, checkpoints and leases. A store
+//! that does not carry one out refuses it.
 
 use std::time::Duration;
 
@@ -9,40 +9,6 @@ use chrono::{DateTime, Utc};
 
 use super::{Name, Payload, Position, StreamId};
 use crate::Version;
-
-/// A unique value that is taken or released with a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClaimChange {
-    /// The stream takes the value; the commit fails if another one holds it.
-    Take {
-        /// The constraint: category and field.
-        constraint: Name,
-        /// The value, or its hash.
-        value: Box<[u8]>,
-        /// Who takes it.
-        owner: StreamId,
-    },
-    /// The stream gives the value back.
-    Release {
-        /// The constraint: category and field.
-        constraint: Name,
-        /// The value, or its hash.
-        value: Box<[u8]>,
-        /// Who held it.
-        owner: StreamId,
-    },
-}
-
-/// A key under which a commit is remembered as long as its events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey {
-    /// The category within which the key is unique.
-    pub category: Name,
-    /// The key.
-    pub key: String,
-    /// A hash of the command, so that the same key with another command is noticed.
-    pub fingerprint: [u8; 16],
-}
 
 /// A change to one row of a transactional view, as data.
 #[derive(Clone, Debug, PartialEq)]

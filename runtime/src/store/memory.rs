@@ -16,9 +16,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::{
-    AppendError, Appended, BoxFuture, Capabilities, Capability, Commit, CommitId, Committed, Durability,
-    EventId, Expected, Facts, Filter, NewEvent, Page, Payload, Position, RecordedEvent, Store, StoreError,
-    StreamId, StreamPage, facts::Run, record::now,
+    AppendError, Appended, BoxFuture, Capabilities, Capability, Claim, ClaimChange, ClaimValue, Commit,
+    CommitId, Committed, Constraint, Durability, EventId, Expected, Facts, Filter, IdempotencyKey, Name,
+    NewEvent, Page, Payload, Position, RecordedEvent, Remembered, Standing, Store, StoreError, StreamId,
+    StreamPage, facts::Run, record::now,
 };
 use crate::{Metadata, Version};
 
@@ -45,6 +46,12 @@ struct Log {
     /// Where the events are in the order of their positions: stream and index in it. The one at index `i` has
     /// position `i + 1`, so that `Position::START` is before the first.
     order: Vec<(usize, usize)>,
+    /// Who holds which unique value.
+    claims: HashMap<ClaimValue, Claim>,
+    /// What is on record, by category.
+    constraints: HashMap<Name, Vec<(Name, Standing)>>,
+    /// What was recorded under a key of a category: which command, and the range of its events in `order`.
+    keys: HashMap<(Name, String), ([u8; 16], Range<usize>)>,
     /// What was answered to commits that expected nothing. Others are known by what they expected: see
     /// [`Log::given_before`].
     unconditional: HashMap<CommitId, Committed>,
@@ -103,8 +110,12 @@ impl Log {
             }
             found.push(stream);
         }
+        self.check_constraints(&commit)?;
+        self.check_key(&commit)?;
+        self.check_claims(&commit)?;
         let unconditional = commit.appends.iter().all(|append| append.expected == Expected::Any);
         let given = mem::take(&mut commit.appends);
+        let start = self.order.len();
         let mut index = 0;
         let mut appends = Vec::with_capacity(given.len());
         for (append, stream) in given.into_iter().zip(found) {
@@ -115,11 +126,106 @@ impl Log {
             }
             index += events;
         }
+        for claim in released(&commit) {
+            if self.claims.get(&claim.value).is_some_and(|held| held.owner == claim.owner) {
+                self.claims.remove(&claim.value);
+            }
+        }
+        self.claims.extend(taken(&commit).map(|claim| (claim.value, claim.clone())));
+        if let Some(key) = commit.key {
+            let events = start..self.order.len();
+            self.keys.insert((key.category, key.key), (key.fingerprint, events));
+        }
         let committed = Committed { appends };
         if unconditional {
             self.unconditional.insert(commit.id, committed.clone());
         }
         Ok(committed)
+    }
+
+    /// Whether the writer knows everything that is on record, and uses nothing that is not in force.
+    fn check_constraints(&self, commit: &Commit) -> Result<(), StoreError> {
+        for append in &commit.appends {
+            let category = append.stream.category();
+            let mut on_record = self.constraints.get(category).into_iter().flatten();
+            if let Some((unknown, _)) = on_record.find(|(name, _)| !commit.constraints.contains(name)) {
+                return Err(StoreError::unknown_constraint(category, unknown));
+            }
+        }
+        let in_force = |change: &&ClaimChange| {
+            let Claim { constraint, owner, .. } = change.claim();
+            self.standing(owner.category(), constraint) == Some(Standing::InForce)
+        };
+        match commit.claims.iter().find(|change| !in_force(change)) {
+            Some(change) => Err(StoreError::not_in_force(&change.claim().constraint)),
+            None => Ok(()),
+        }
+    }
+
+    fn standing(&self, category: &Name, constraint: &Name) -> Option<Standing> {
+        let on_record = self.constraints.get(category)?;
+        on_record.iter().find(|(name, _)| name == constraint).map(|(_, standing)| *standing)
+    }
+
+    fn check_key(&self, commit: &Commit) -> Result<(), AppendError> {
+        match &commit.key {
+            Some(key) if self.keys.contains_key(&(key.category.clone(), key.key.clone())) => {
+                Err(AppendError::KeyUsed { key: key.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether all that is to be taken is free, or will be when the commit has released what it releases.
+    fn check_claims(&self, commit: &Commit) -> Result<(), AppendError> {
+        for claim in taken(commit) {
+            let holder = self.claims.get(&claim.value).map(|held| &held.owner);
+            let gives_back = |holder: &StreamId| {
+                released(commit).any(|other| other.value == claim.value && other.owner == *holder)
+            };
+            if let Some(by) = holder.filter(|holder| **holder != claim.owner && !gives_back(holder)) {
+                return Err(AppendError::Taken { claim: claim.clone(), by: by.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn remembered(&self, key: &IdempotencyKey) -> Option<Remembered> {
+        let (fingerprint, events) = self.keys.get(&(key.category.clone(), key.key.clone()))?;
+        let places = self.order.get(events.clone()).unwrap_or_default();
+        let events = places.iter().filter_map(|(stream, index)| {
+            self.streams.get(*stream).and_then(|stream| stream.events(*index..index + 1).next())
+        });
+        Some(Remembered { fingerprint: *fingerprint, events: events.collect() })
+    }
+
+    fn constrain(&mut self, constraint: &Constraint, standing: Option<Standing>) -> Result<(), StoreError> {
+        let Constraint { category, name } = constraint;
+        let on_record = self.constraints.entry(category.clone()).or_default();
+        let found = on_record.iter_mut().find(|(other, _)| other == name);
+        match (standing, found) {
+            (None, _) => {
+                on_record.retain(|(other, _)| other != name);
+                self.claims.retain(|_, claim| claim.constraint != *name);
+            }
+            (Some(Standing::Building), Some(_)) => {}
+            (Some(Standing::Building), None) => on_record.push((name.clone(), Standing::Building)),
+            (Some(Standing::InForce), Some((_, standing))) => *standing = Standing::InForce,
+            (Some(Standing::InForce), None) => return Err(StoreError::not_in_force(name)),
+        }
+        Ok(())
+    }
+
+    fn claim(&mut self, claims: &[Claim]) -> Result<Vec<StreamId>, StoreError> {
+        let building = |claim: &&Claim| {
+            self.standing(claim.owner.category(), &claim.constraint) == Some(Standing::Building)
+        };
+        if let Some(claim) = claims.iter().find(|claim| !building(claim)) {
+            return Err(StoreError::not_being_built(&claim.constraint));
+        }
+        let holder =
+            |claim: &Claim| self.claims.entry(claim.value).or_insert_with(|| claim.clone()).owner.clone();
+        Ok(claims.iter().map(holder).collect())
     }
 
     /// A new stream, and where it is.
@@ -262,6 +368,20 @@ impl Stream {
     }
 }
 
+fn taken(commit: &Commit) -> impl Iterator<Item = &Claim> {
+    commit.claims.iter().filter_map(|change| match change {
+        ClaimChange::Take(claim) => Some(claim),
+        ClaimChange::Release(_) => None,
+    })
+}
+
+fn released(commit: &Commit) -> impl Iterator<Item = &Claim> {
+    commit.claims.iter().filter_map(|change| match change {
+        ClaimChange::Take(_) => None,
+        ClaimChange::Release(claim) => Some(claim),
+    })
+}
+
 fn position_in_stream(version: Version) -> usize {
     index(version.get().saturating_sub(1))
 }
@@ -325,9 +445,35 @@ impl Store for MemoryStore {
         })
     }
 
+    fn remembered<'a>(
+        &'a self,
+        key: &'a IdempotencyKey,
+    ) -> BoxFuture<'a, Result<Option<Remembered>, StoreError>> {
+        Box::pin(async move { Ok(self.log().remembered(key)) })
+    }
+
+    fn constraints<'a>(
+        &'a self,
+        category: &'a Name,
+    ) -> BoxFuture<'a, Result<Vec<(Name, Standing)>, StoreError>> {
+        Box::pin(async move { Ok(self.log().constraints.get(category).cloned().unwrap_or_default()) })
+    }
+
+    fn constrain<'a>(
+        &'a self,
+        constraint: &'a Constraint,
+        standing: Option<Standing>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.log().constrain(constraint, standing) })
+    }
+
+    fn claim<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
+        Box::pin(async move { self.log().claim(claims) })
+    }
+
     fn capabilities(&self) -> Capabilities {
         // Nobody outside this process can write here.
-        let supported: &[_] = &[Capability::Originals];
+        let supported: &[_] = &[Capability::Claims, Capability::IdempotencyKeys, Capability::Originals];
         Capabilities { wakes: true, ..Capabilities::new(Durability::Process).supporting(supported) }
     }
 }

@@ -3,9 +3,11 @@
 #![doc = include_str!("../../docs/guarantees.md")]
 
 mod capability;
+mod claim;
 mod commit;
 mod error;
 mod facts;
+mod idempotency;
 #[cfg(feature = "jetstream")]
 pub mod jetstream;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "jetstream"))]
@@ -25,12 +27,14 @@ mod stream;
 use std::{fmt, future::Future, pin::Pin};
 
 pub use capability::{Capabilities, Capability, Durability};
+pub use claim::{Claim, ClaimChange, ClaimValue, Constraint, Standing};
 pub use commit::{Append, Appended, Commit, CommitId, Committed, Expected, NewEvent, Original};
 pub use error::{AppendError, StoreError, StoreErrorKind};
 pub use facts::{Fact, Facts};
+pub use idempotency::{IdempotencyKey, Remembered};
 #[cfg(feature = "jetstream")]
 pub use jetstream::JetStreamStore;
-pub use later::{Checkpoint, ClaimChange, IdempotencyKey, Lease, RowChange, RowOp, RowValue, Snapshot};
+pub use later::{Checkpoint, Lease, RowChange, RowOp, RowValue, Snapshot};
 pub use memory::MemoryStore;
 pub use name::Name;
 pub use payload::Payload;
@@ -102,9 +106,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// what it returned the first time. What comes of another commit under a used id is not defined. Appends within a
     /// commit are over different streams. A commit that [`Commit::validate`] refuses is refused.
     ///
+    /// Constraints: what is on record for the categories of the appends has to be among [`Commit::constraints`], and what
+    /// is taken or released has to belong to constraints in force; else the commit is refused.
+    ///
     /// # Errors
-    /// [`AppendError`] tells apart the three outcomes: a conflict (nothing happened; the stream is at another
-    /// version), a definite failure (nothing happened), and an unknown outcome (all or nothing happened).
+    /// [`AppendError`] tells apart the outcomes: a conflict (nothing happened; the stream is at another version), a value
+    /// or a key that is taken (nothing happened), a definite failure (nothing happened), and an unknown outcome (all or
+    /// nothing happened).
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, AppendError>>;
 
     /// Reads at most `limit` events of a stream, oldest first, beginning with version `from`.
@@ -166,6 +174,56 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// What this store does, with its settings as they are in force.
     fn capabilities(&self) -> Capabilities;
+
+    /// What was recorded under this key, whatever the command; `None` where nothing was.
+    ///
+    /// # Errors
+    /// The store cannot be read, or remembers no keys.
+    fn remembered<'a>(
+        &'a self,
+        key: &'a IdempotencyKey,
+    ) -> BoxFuture<'a, Result<Option<Remembered>, StoreError>> {
+        let _ = key;
+        unsupported(Capability::IdempotencyKeys)
+    }
+
+    /// The constraints that are on record for the streams of this category, by name.
+    ///
+    /// # Errors
+    /// The store cannot be read, or knows no claims.
+    fn constraints<'a>(
+        &'a self,
+        category: &'a Name,
+    ) -> BoxFuture<'a, Result<Vec<(Name, Standing)>, StoreError>> {
+        let _ = category;
+        unsupported(Capability::Claims)
+    }
+
+    /// Changes what is on record of a constraint: `Building` puts it there, and changes nothing where it is already;
+    /// `InForce` lets one that is being built take effect; `None` takes it from the record, and with it all its claims.
+    ///
+    /// When it has returned, no commit of a writer that does not know the new record takes effect any more.
+    ///
+    /// # Errors
+    /// The store cannot be written, or knows no claims; or the constraint is to take effect and is not on record.
+    fn constrain<'a>(
+        &'a self,
+        constraint: &'a Constraint,
+        standing: Option<Standing>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let _ = (constraint, standing);
+        unsupported(Capability::Claims)
+    }
+
+    /// Collects claims of constraints that are being built, for streams that hold them already. For each in turn, the
+    /// stream that holds it now: its owner, or the other one that had it before.
+    ///
+    /// # Errors
+    /// The store cannot be written, or knows no claims; or a constraint is not being built, and nothing was claimed.
+    fn claim<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
+        let _ = claims;
+        unsupported(Capability::Claims)
+    }
 
     /// The latest snapshot of a stream, if there is one.
     ///

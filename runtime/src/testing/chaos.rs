@@ -10,8 +10,9 @@ use std::{
 use crate::{
     Position, Version,
     store::{
-        AppendError, BoxFuture, Capabilities, Checkpoint, Commit, CommitId, Committed, Facts, Filter, Lease,
-        Page, Snapshot, Store, StoreError, StoreErrorKind, StreamId, StreamPage,
+        AppendError, BoxFuture, Capabilities, Checkpoint, Claim, Commit, CommitId, Committed, Constraint,
+        Facts, Filter, IdempotencyKey, Lease, Name, Page, Remembered, Snapshot, Standing, Store, StoreError,
+        StoreErrorKind, StreamId, StreamPage,
     },
 };
 
@@ -240,6 +241,38 @@ impl Store for ChaosStore {
 
     fn capabilities(&self) -> Capabilities {
         self.store.capabilities()
+    }
+
+    fn remembered<'a>(
+        &'a self,
+        key: &'a IdempotencyKey,
+    ) -> BoxFuture<'a, Result<Option<Remembered>, StoreError>> {
+        Box::pin(async move {
+            self.read()?;
+            self.store.remembered(key).await
+        })
+    }
+
+    fn constraints<'a>(
+        &'a self,
+        category: &'a Name,
+    ) -> BoxFuture<'a, Result<Vec<(Name, Standing)>, StoreError>> {
+        Box::pin(async move {
+            self.read()?;
+            self.store.constraints(category).await
+        })
+    }
+
+    fn constrain<'a>(
+        &'a self,
+        constraint: &'a Constraint,
+        standing: Option<Standing>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.constrain(constraint, standing)
+    }
+
+    fn claim<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
+        self.store.claim(claims)
     }
 
     fn snapshot<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {

@@ -1,18 +1,18 @@
 //! Several handles on the same data: one after the other, and at once.
 
 use super::{
-    Harness, position, race,
+    Harness, claims, keys, position, race,
     retry::told,
     support::{
-        Subject, commit, conflict, distinct_ids, exact, only, read, read_after, read_all, stream, together,
-        write,
+        Subject, commit, conflict, distinct_ids, exact, only, read, read_after, read_all, refused, stream,
+        together, write,
     },
     tail::{commit_with, tail_of},
     wait::{something_after, soon},
 };
 use crate::{
     Position,
-    store::{AppendError, Expected, Filter},
+    store::{AppendError, Expected, Filter, StoreErrorKind},
 };
 
 async fn open(harness: &dyn Harness) -> Subject {
@@ -198,4 +198,83 @@ pub(super) async fn waiting_notices_another_handle(harness: &dyn Harness) {
         soon(waiting).await.unwrap();
         after = reader.head().await.unwrap();
     }
+}
+
+pub(super) async fn a_claim_is_held_after_reopening(harness: &dyn Harness) {
+    let (a, b) = (stream("a"), stream("b"));
+    {
+        let store = open(harness).await;
+        if !claims::constrained(&store, &[claims::NAME]).await {
+            return;
+        }
+        let commit = claims::one(&a, Expected::NoStream, vec![claims::take("x", &a)]);
+        store.append(commit).await.unwrap();
+    }
+    let store = open(harness).await;
+    let wants = claims::one(&b, Expected::NoStream, vec![claims::take("x", &b)]);
+    assert_eq!(claims::taken(&store, wants).await.1, a);
+    let unaware = refused(&store, commit(&b, Expected::NoStream, 1)).await;
+    assert_eq!(unaware.kind(), StoreErrorKind::Constrained);
+}
+
+pub(super) async fn a_key_is_remembered_after_reopening(harness: &dyn Harness) {
+    {
+        let store = open(harness).await;
+        if !keys::remembers(&store) {
+            return;
+        }
+        let commit = keys::keyed(&stream("a"), Expected::NoStream, 2, keys::key("k"));
+        store.append(commit).await.unwrap();
+    }
+    let store = open(harness).await;
+    let found = store.remembered(&keys::key("k")).await.unwrap().unwrap();
+    assert_eq!(found.events, read_all(&store).await);
+    keys::used(&store, keys::keyed(&stream("b"), Expected::NoStream, 1, keys::key("k"))).await;
+}
+
+/// When it is on record, no handle goes around it any more, whatever it has seen before.
+pub(super) async fn a_constraint_holds_for_every_handle(harness: &dyn Harness) {
+    let [one, other] = two(harness).await;
+    if !claims::supports(&one) {
+        return;
+    }
+    let writing = tokio::spawn({
+        let other = other.clone();
+        async move {
+            let mut version = 0;
+            loop {
+                match other.append(commit(&stream("a"), exact(version), 1)).await {
+                    Ok(_) => version += 1,
+                    Err(AppendError::Failed(error)) => return (version, error),
+                    Err(error) => panic!("{error}"),
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    while read(&one, &stream("a")).await.len() < 5 {
+        tokio::task::yield_now().await;
+    }
+    assert!(claims::constrained(&one, &[claims::NAME]).await);
+    let seen = read(&one, &stream("a")).await.len() as u64;
+    let (version, error) = writing.await.unwrap();
+    assert_eq!(error.kind(), StoreErrorKind::Constrained, "{error}");
+    assert_eq!(version, seen, "a commit went around the constraint after it was on record");
+    let a = stream("a");
+    other.append(claims::one(&a, exact(version), vec![claims::take("x", &a)])).await.unwrap();
+    // And none goes on to use it when it is not there any more.
+    one.constrain(&claims::constraint(&claims::NAME), None).await.unwrap();
+    let late = claims::one(&a, exact(version + 1), vec![claims::take("y", &a)]);
+    assert_eq!(refused(&other, late).await.kind(), StoreErrorKind::Constrained);
+    write(&other, &a, exact(version + 1), 1).await;
+}
+
+pub(super) async fn of_many_who_want_it_one_gets_it(harness: &dyn Harness) {
+    let stores = two(harness).await;
+    claims::race(&stores).await;
+}
+
+pub(super) async fn of_many_under_one_key_one_takes_effect(harness: &dyn Harness) {
+    let stores = two(harness).await;
+    keys::race(&stores).await;
 }

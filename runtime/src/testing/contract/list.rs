@@ -1,8 +1,8 @@
 //! The list of cases, once, and what is made of it: a table and a macro for tests.
 
 use super::{
-    Body, Case, all, append, conflict, facts, fidelity, filter, handles, large, names, original, position,
-    race, refusal, retry, several, stream, tail, time, wait,
+    Body, Case, all, append, claims, conflict, facts, fidelity, filter, handles, keys, large, names,
+    original, position, race, refusal, retry, several, stream, tail, time, wait,
 };
 
 /// Makes a module with a `#[test]` for each case of the contract: `contract_tests!(name, harness)`, or
@@ -162,6 +162,37 @@ macro_rules! __contract_cases {
                     each_commit_has_its_own_times
                     they_take_effect_once
                 }
+                claims {
+                    a_value_is_held_by_one
+                    the_one_who_holds_it_may_take_it_again
+                    what_is_released_is_free
+                    only_its_holder_releases_it
+                    one_commit_moves_on_to_another_value
+                    who_cannot_move_on_keeps_what_it_has
+                    two_streams_change_places_in_one_commit
+                    a_conflict_takes_and_releases_nothing
+                    constraints_are_kept_apart
+                    they_take_effect_once
+                    of_many_who_want_it_one_gets_it
+                    values_that_go_round_are_never_held_twice
+                    a_writer_that_does_not_know_a_constraint_is_refused
+                    what_is_not_in_force_takes_nothing
+                    what_is_on_record_is_told
+                    what_is_held_already_is_collected
+                    what_is_taken_from_the_record_holds_nothing
+                    any_text_is_a_value_and_a_name
+                    the_same_value_twice_makes_no_sense
+                }
+                keys {
+                    what_was_recorded_under_a_key_is_found
+                    another_commit_under_it_is_refused
+                    a_commit_may_be_given_again
+                    a_commit_that_failed_is_not_remembered
+                    categories_have_their_own
+                    of_many_under_one_key_one_takes_effect
+                    any_text_is_a_key
+                    no_key_is_empty_or_endless
+                }
                 large {
                     a_stream_of_5_000_events
                     a_commit_of_10_000_events
@@ -197,6 +228,11 @@ macro_rules! __contract_cases {
                     a_tailing_reader_misses_nothing
                     what_was_acknowledged_is_seen_at_once
                     waiting_notices_another_handle
+                    a_claim_is_held_after_reopening
+                    a_key_is_remembered_after_reopening
+                    a_constraint_holds_for_every_handle
+                    of_many_who_want_it_one_gets_it
+                    of_many_under_one_key_one_takes_effect
                 }
             }
         }

@@ -40,11 +40,13 @@
 
 mod all;
 mod append;
+mod claims;
 mod conflict;
 mod facts;
 mod fidelity;
 mod filter;
 mod handles;
+mod keys;
 mod large;
 mod list;
 mod names;

@@ -4,11 +4,14 @@ use std::{fmt::Debug, time::Duration};
 
 use chrono::DateTime;
 
-use super::support::{Subject, append, commit, read_all, refused, stream};
+use super::{
+    claims, keys,
+    support::{Subject, append, commit, read_all, refused, stream},
+};
 use crate::Version;
 use crate::store::{
-    AppendError, Capability, Checkpoint, ClaimChange, Commit, CommitId, Expected, IdempotencyKey, Lease,
-    Name, Original, Payload, Position, RowChange, RowOp, RowValue, Snapshot, StoreError, StoreErrorKind,
+    AppendError, Capability, Checkpoint, Commit, CommitId, Expected, Lease, Name, Original, Payload,
+    Position, RowChange, RowOp, RowValue, Snapshot, StoreError, StoreErrorKind,
 };
 
 async fn makes_no_sense(store: &Subject, commit: Commit) {
@@ -68,16 +71,19 @@ async fn unless_supported(store: &Subject, commit: Commit, capability: Capabilit
 
 pub(super) async fn claims_unless_supported(store: Subject) {
     let mut commit = commit(&stream("a"), Expected::NoStream, 1);
-    let (constraint, value) = (Name::from("user.mail"), b"ann@example.org".to_vec().into_boxed_slice());
-    commit.claims = vec![ClaimChange::Take { constraint, value, owner: stream("a") }];
+    commit.claims = vec![claims::take("x", &stream("a"))];
     unless_supported(&store, commit, Capability::Claims).await;
+    let constraint = claims::constraint(&claims::NAME);
+    as_declared(&store, store.constraints(&constraint.category).await, Capability::Claims);
+    as_declared(&store, store.constrain(&constraint, None).await, Capability::Claims);
+    as_declared(&store, store.claim(&[]).await, Capability::Claims);
 }
 
 pub(super) async fn keys_unless_supported(store: Subject) {
     let mut commit = commit(&stream("a"), Expected::NoStream, 1);
-    let category = Name::from("contract");
-    commit.key = Some(IdempotencyKey { category, key: "once".to_owned(), fingerprint: [7; 16] });
+    commit.key = Some(keys::key("once"));
     unless_supported(&store, commit, Capability::IdempotencyKeys).await;
+    as_declared(&store, store.remembered(&keys::key("once")).await, Capability::IdempotencyKeys);
 }
 
 pub(super) async fn rows_unless_supported(store: Subject) {
