@@ -94,6 +94,7 @@ impl Aggregate for Counter {
         ],
         events: CounterEvent::EVENTS,
         commands: &[],
+        unique: &[],
     };
 
     fn create(id: &String, event: CounterEvent) -> Result<Self, Misplaced> {

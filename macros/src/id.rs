@@ -84,6 +84,13 @@ fn expand(input: &DeriveInput, inner: &Type, krate: &Path) -> TokenStream {
         }
 
         #[automatically_derived]
+        impl #krate::UniqueValue for #name {
+            fn unique_value(&self) -> ::core::option::Option<::std::string::String> {
+                ::core::option::Option::Some(::std::string::ToString::to_string(self))
+            }
+        }
+
+        #[automatically_derived]
         impl #krate::SampleId for #name {
             #[inline]
             fn sample() -> Self {
@@ -200,6 +207,12 @@ fn fallback(input: &DeriveInput, krate: &Path) -> TokenStream {
                 type Err = ::core::convert::Infallible;
 
                 fn from_str(_: &str) -> ::core::result::Result<Self, Self::Err> {
+                    #never
+                }
+            }
+
+            impl #parameters #krate::UniqueValue for #name #arguments #bounds {
+                fn unique_value(&self) -> ::core::option::Option<::std::string::String> {
                     #never
                 }
             }

@@ -13,12 +13,13 @@ pub use copy::copy;
 pub use domain::{
     Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Event, Fold, FoldError,
     FoldErrorKind, IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId,
-    Version, Versioned, model,
+    UniqueValue, Version, Versioned, model,
 };
 pub use factum_macros::{Aggregate, Id};
 pub use open::{open, open_existing};
 pub use repository::{
-    Conflict, Execute, ExecuteError, History, LoadError, Receipt, Recorded, Repository, Retry,
+    BuildClaimsError, BuiltClaims, Conflict, Duplicate, Execute, ExecuteError, History, LoadError, Receipt,
+    Recorded, Repository, Retry, Taken, Transaction, TransactionError, TransactionErrorKind, transaction,
 };
 pub use store::{Position, Store};
 
@@ -27,5 +28,5 @@ pub use store::{Position, Store};
 pub mod __private {
     pub use serde;
 
-    pub use crate::domain::{Unset, VersionField, check_declared, clone_id, new_uuid};
+    pub use crate::domain::{Unset, VersionField, check_declared, clone_id, new_uuid, unique_parts};
 }

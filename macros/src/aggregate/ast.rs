@@ -61,9 +61,20 @@ pub(super) struct Field {
     pub(super) serde: Vec<Attribute>,
     pub(super) id: Option<Span>,
     pub(super) version: Option<Span>,
+    pub(super) unique: Option<Unique>,
     pub(super) rules: Vec<Rule>,
     /// An `#[on]` of the field could not be read.
     pub(super) broken: bool,
+}
+
+/// `#[unique(…)]`
+pub(super) struct Unique {
+    pub(super) span: Span,
+    /// The other fields that belong to the value.
+    pub(super) with: Vec<Ident>,
+    /// What makes the value of the field.
+    pub(super) by: Option<Path>,
+    pub(super) show_holder: bool,
 }
 
 /// One entry of `#[on(…)]`.
@@ -121,6 +132,7 @@ pub(super) struct Command {
     pub(super) requires: Vec<Require>,
     pub(super) decide: Option<Expr>,
     pub(super) reads: Option<Vec<Ident>>,
+    pub(super) on_conflict: Option<OnConflict>,
     /// `None`: without braces, it takes the payload of its one event.
     pub(super) fields: Option<Vec<CommandField>>,
     /// The types of fields without names, which is a mistake.
@@ -128,6 +140,13 @@ pub(super) struct Command {
     pub(super) events: Vec<Ident>,
     /// It could not be read whole.
     pub(super) broken: bool,
+}
+
+/// `#[on_conflict(Event { field: expr, … })]`
+pub(super) struct OnConflict {
+    pub(super) event: Ident,
+    /// A field without an expression is the command's field of that name.
+    pub(super) fields: Vec<(Ident, Option<Expr>)>,
 }
 
 /// `#[require(condition, error)]`

@@ -2,7 +2,7 @@
 
 use syn::{Expr, Ident, Type};
 
-use super::model::{Before, Body, Change, Command, Event, How, Model, Payload, Role};
+use super::model::{Before, Body, Change, Command, Event, Given, How, Model, Payload, Role};
 use crate::{
     code::{self, SelfUse, Use},
     errors::Errors,
@@ -35,6 +35,7 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
         retired_events_are_not_recorded(model, command, errors);
         code_sees_what_there_is(model, command, errors);
         reads_name_fields(model, command, errors);
+        conflict_can_be_recorded(model, command, errors);
     }
 }
 
@@ -137,9 +138,15 @@ fn fill_is_used(model: &Model, index: usize, event: &Event, payload: &Payload, e
         }
     }
     let unknown = model.broken.commands || model.commands.iter().any(|command| command.broken);
-    let used = model
-        .recorders(index)
-        .any(|command| model.fills(command).any(|(other, _)| other.ident == payload.ident));
+    let used = model.recorders(index).any(|command| {
+        let in_conflict = model.conflict_event(command).filter(|(other, _)| other.ident == event.ident);
+        let filled = |(name, given): &(&Ident, Option<Given<'_>>)| {
+            **name == payload.ident && matches!(given, Some(Given::Fill(_)))
+        };
+        model.events_of(command).any(|other| other.ident == event.ident)
+            && model.fills(command).any(|(other, _)| other.ident == payload.ident)
+            || in_conflict.is_some_and(|(_, given)| given.iter().any(filled))
+    });
     if !used && !unknown {
         errors.at(
             fill,
@@ -252,13 +259,21 @@ fn command_fields_are_used(model: &Model, command: &Command, errors: &mut Errors
         Body::Record => None,
     };
     let code: Vec<_> = guards.chain(decide).chain(model.fills(command).map(|(_, fill)| fill)).collect();
+    let in_conflict = model.conflict_event(command).map(|(_, given)| given).unwrap_or_default();
+    let told_in_conflict = |name: &Ident| {
+        in_conflict.iter().any(|(_, given)| match given {
+            Some(Given::Field(field)) => *field == name,
+            Some(Given::Expr(code)) => code::local_use(code, name) != Use::Not,
+            Some(Given::Fill(_)) | None => false,
+        })
+    };
     for field in &command.fields {
         let name = &field.ident;
         let recorded = || {
             model.events_of(command).flat_map(|event| &event.payload).any(|payload| payload.ident == *name)
         };
         let looked_at = code.iter().any(|code| code::local_use(code, name) != Use::Not);
-        if looked_at || decide.is_none() && recorded() {
+        if looked_at || decide.is_none() && recorded() || told_in_conflict(name) {
             continue;
         }
         let ident = &command.ident;
@@ -342,10 +357,74 @@ fn reads_name_fields(model: &Model, command: &Command, errors: &mut Errors) {
         }
         seen.push(name);
     }
+    for guard in &command.requires {
+        for found in [&guard.condition, &guard.error].into_iter().flat_map(code::self_uses) {
+            if let SelfUse::Field(name) = &found
+                && let Some(field) = model.field(&name.to_string()).map(|(_, field)| field)
+                && field.role != Role::Id
+                && !reads.contains(name)
+            {
+                errors.at(
+                    name,
+                    format!(
+                        "`#[reads]` of `{}` leaves out `{name}`, which is read here; add it",
+                        command.ident
+                    ),
+                );
+            }
+        }
+    }
     for found in code::self_uses(expr) {
         errors.span(
             span_of(&found),
             "with `#[reads]` there is no `self`; use the fields that it names, by reference",
+        );
+    }
+}
+
+/// Whoever meets a conflict finds an aggregate that is there.
+fn conflict_can_be_recorded(model: &Model, command: &Command, errors: &mut Errors) {
+    let (Some(on_conflict), Some((event, given))) = (&command.on_conflict, model.conflict_event(command))
+    else {
+        return;
+    };
+    let (name, event_name) = (&command.ident, &event.ident);
+    if event.creates {
+        errors.span(
+            on_conflict.span,
+            format!("`{event_name}` creates the aggregate, and `{name}` meets a conflict only where there is one already; name another event"),
+        );
+        return;
+    }
+    if event.retired {
+        errors.span(
+            on_conflict.span,
+            format!("`{event_name}` is retired, so no command records it; name another event, or remove `#[retired]` there"),
+        );
+    }
+    let mut seen: Vec<&Ident> = Vec::new();
+    for (field, expr) in &on_conflict.fields {
+        if seen.contains(&field) {
+            errors.at(field, format!("`{field}` is given twice; remove one"));
+        } else if event.payload.iter().all(|payload| payload.ident != *field) && !event.broken {
+            let names: Vec<_> = event.payload.iter().map(|payload| payload.ident.to_string()).collect();
+            let hint = instead(&field.to_string(), "fields", names.iter().map(String::as_str));
+            errors.at(field, format!("`{event_name}` has no field `{field}`{hint}"));
+        } else if expr.is_none() && command.fields.iter().all(|own| own.ident != *field) && !command.broken {
+            errors.at(field, format!("`{name}` has no field `{field}`; write `{field}: value`"));
+        }
+        seen.push(field);
+    }
+    let missing: Vec<_> =
+        given.iter().filter(|(_, given)| given.is_none()).map(|(field, _)| format!("`{field}`")).collect();
+    if !missing.is_empty() && !command.broken && !event.broken {
+        errors.span(
+            on_conflict.span,
+            format!(
+                "`{event_name}` needs {}, which nothing supplies: `#[on_conflict({event_name} {{ {}: … }})]`",
+                missing.join(" and "),
+                missing.first().map(|field| field.trim_matches('`')).unwrap_or_default()
+            ),
         );
     }
 }

@@ -52,6 +52,9 @@ const KEYS: &[(&str, &[Place])] = &[
     ("on_conflict", &[Place::Command]),
 ];
 
+/// The keys of `#[unique(…)]`.
+pub(super) const UNIQUE: &[&str] = &["with", "by", "show_holder", "enforce"];
+
 /// The keys of `#[aggregate(…)]`.
 pub(super) const OPTIONS: &[&str] = &[
     "error",
@@ -69,8 +72,7 @@ pub(super) const OPTIONS: &[&str] = &[
 pub(super) const USUAL_DERIVES: &[&str] = &["Clone", "Debug", "PartialEq", "Serialize", "Deserialize"];
 
 /// Keys of the language that this version does not carry out yet. They are refused, never ignored.
-const LATER: &[&str] =
-    &["schema", "upcast", "since", "renamed", "on_conflict", "unique", "snapshot", "locked"];
+const LATER: &[&str] = &["schema", "upcast", "since", "renamed", "snapshot", "locked"];
 
 /// Attributes of the compiler that a misspelt key of ours must not be taken for.
 const BUILT_IN: &[&str] =

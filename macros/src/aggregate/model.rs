@@ -42,8 +42,17 @@ pub(super) struct Field {
     pub(super) docs: Vec<Attribute>,
     pub(super) serde: Vec<Attribute>,
     pub(super) role: Role,
+    pub(super) unique: Option<Unique>,
     /// An `#[on]` could not be read or resolved, so what is missing may be in it.
     pub(super) broken: bool,
+}
+
+/// That no two live aggregates have the same value in this field.
+pub(super) struct Unique {
+    /// Indices of the other fields that belong to the value.
+    pub(super) with: Vec<usize>,
+    pub(super) by: Option<Path>,
+    pub(super) show_holder: bool,
 }
 
 pub(super) struct Event {
@@ -123,7 +132,16 @@ pub(super) struct Command {
     pub(super) events: Vec<(usize, Span)>,
     pub(super) requires: Vec<Require>,
     pub(super) body: Body,
+    pub(super) on_conflict: Option<OnConflict>,
     pub(super) broken: bool,
+}
+
+/// What is recorded when the command meets a conflict.
+pub(super) struct OnConflict {
+    /// The index of the event.
+    pub(super) event: usize,
+    pub(super) span: Span,
+    pub(super) fields: Vec<(Ident, Option<Expr>)>,
 }
 
 pub(super) enum Body {
@@ -142,6 +160,17 @@ pub(super) enum Before {
     State,
     /// Perhaps.
     Either,
+}
+
+/// What a field of an event is given.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a> {
+    /// What stands in `#[on_conflict]`.
+    Expr(&'a Expr),
+    /// A field of the command.
+    Field(&'a Ident),
+    /// What the event fills in.
+    Fill(&'a Expr),
 }
 
 /// What code looks at in the state.
@@ -176,7 +205,10 @@ impl Model {
 
     /// The commands that may record the event with this index.
     pub(super) fn recorders(&self, event: usize) -> impl Iterator<Item = &Command> {
-        self.commands.iter().filter(move |command| command.events.iter().any(|(index, _)| *index == event))
+        self.commands.iter().filter(move |command| {
+            let in_conflict = command.on_conflict.as_ref().map(|on_conflict| on_conflict.event);
+            in_conflict == Some(event) || command.events.iter().any(|(index, _)| *index == event)
+        })
     }
 
     pub(super) fn before(&self, command: &Command) -> Before {
@@ -197,6 +229,31 @@ impl Model {
                 payload.fill.as_ref().filter(|_| !given).map(|fill| (payload, fill))
             },
         )
+    }
+
+    /// The event that a command records when it meets a conflict, and its fields with what they are given: by the command
+    /// itself, by its field of the same name, or as the event declares it; `None` where nothing supplies one.
+    pub(super) fn conflict_event<'a>(
+        &'a self,
+        command: &'a Command,
+    ) -> Option<(&'a Event, Vec<(&'a Ident, Option<Given<'a>>)>)> {
+        let on_conflict = command.on_conflict.as_ref()?;
+        let event = self.events.get(on_conflict.event)?;
+        let given =
+            |payload: &'a Payload| match on_conflict.fields.iter().find(|(name, _)| *name == payload.ident) {
+                Some((_, Some(expr))) => Some(Given::Expr(expr)),
+                Some((name, None)) => Some(Given::Field(name)),
+                None => match command.fields.iter().find(|field| field.ident == payload.ident) {
+                    Some(field) => Some(Given::Field(&field.ident)),
+                    None => payload.fill.as_ref().map(Given::Fill),
+                },
+            };
+        Some((event, event.payload.iter().map(|payload| (&payload.ident, given(payload))).collect()))
+    }
+
+    /// The fields that are unique, in their order.
+    pub(super) fn unique(&self) -> impl Iterator<Item = (&Field, &Unique)> {
+        self.fields.iter().filter_map(|field| Some((field, field.unique.as_ref()?)))
     }
 
     /// What a command looks at before it records anything.

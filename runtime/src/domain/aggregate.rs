@@ -2,7 +2,7 @@
 
 use super::{
     AggregateId, Context, Decision, Event, Rejection, SampleId, Version,
-    model::{EventModel, Model},
+    model::{CommandModel, EventModel, Model, Reads, UniqueParts},
 };
 use crate::testing::Given;
 
@@ -52,6 +52,37 @@ pub trait Aggregate: Sized + Send + Sync + 'static {
         command: Self::Command,
         ctx: &Context,
     ) -> Result<Decision<Self::Event>, Rejection<Self::Error>>;
+
+    /// The description of this command. One of which nothing is known may read everything.
+    fn command_model(command: &Self::Command) -> &'static CommandModel {
+        static UNKNOWN: CommandModel = CommandModel {
+            name: "",
+            docs: "",
+            fields: &[],
+            events: &[],
+            reads: Reads::Everything,
+            on_conflict: None,
+        };
+        let _ = command;
+        &UNKNOWN
+    }
+
+    /// What is recorded in this state when the command meets a conflict: its `#[on_conflict]`; `None` without one.
+    fn on_conflict(
+        state: &Self,
+        id: &Self::Id,
+        command: Self::Command,
+        ctx: &Context,
+    ) -> Option<Self::Event> {
+        let _ = (state, id, command, ctx);
+        None
+    }
+
+    /// The values that no other live aggregate may have: one for each entry of [`MODEL.unique`](Model::unique), `None` where
+    /// there is nothing to hold.
+    fn unique(&self) -> Vec<Option<UniqueParts>> {
+        Vec::new()
+    }
 
     /// Starts a test: these events have happened to an aggregate with a sample id.
     ///

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or draws a random number; the same input always gives the same output.
 
 mod aggregate;
+mod contention;
 mod context;
 mod decision;
 mod event;
@@ -10,17 +11,21 @@ mod fold;
 mod id;
 mod metadata;
 pub mod model;
+mod unique;
 mod version;
 
 pub use aggregate::{Aggregate, Misplaced};
+pub(crate) use contention::contention;
 pub use context::Context;
 pub use decision::{Decision, IntoEvents, InvalidDecision, Rejection};
 pub use event::{DecodeError, DecodeFailure, Event};
 pub use fold::{Fold, FoldError, FoldErrorKind, Versioned};
 pub use id::{AggregateId, SampleId};
 pub use metadata::Metadata;
+pub use unique::UniqueValue;
 pub use version::{InvalidVersion, Version};
 
 pub use aggregate::{Unset, VersionField};
 pub use decision::check_declared;
 pub use id::{clone_id, new_uuid};
+pub use unique::unique_parts;

@@ -17,6 +17,8 @@ pub struct Model {
     pub events: &'static [EventModel],
     /// What can be asked of it.
     pub commands: &'static [CommandModel],
+    /// What no two live aggregates have alike.
+    pub unique: &'static [UniqueModel],
 }
 
 /// A field of an aggregate.
@@ -103,7 +105,23 @@ pub struct CommandModel {
     pub events: &'static [&'static str],
     /// What its decision looks at in the state.
     pub reads: Reads,
+    /// The variant of the event that it records when it meets a conflict: `#[on_conflict]`.
+    pub on_conflict: Option<&'static str>,
 }
+
+/// A value that no two live aggregates have alike: `#[unique]`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UniqueModel {
+    /// The field.
+    pub field: &'static str,
+    /// The name under which stores have the constraint on record; how the value is made belongs to it.
+    pub constraint: &'static str,
+    /// Whether somebody who wants a value that is taken is told by whom: `show_holder`.
+    pub show_holder: bool,
+}
+
+/// The parts of a unique value: that of its field, and those of the fields that belong to it.
+pub type UniqueParts = Vec<String>;
 
 /// What a decision or a fold looks at. Where the derive cannot know, it assumes everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

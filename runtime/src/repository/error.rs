@@ -4,9 +4,11 @@
 
 use std::{error::Error, fmt};
 
+use super::{Receipt, decided::NotStorable};
 use crate::{
     Aggregate, DecodeError, FoldError, Recorded, Rejection, Version,
-    store::{CommitId, StoreError, StreamId},
+    domain::model::UniqueModel,
+    store::{Claim, CommitId, StoreError, StreamId},
 };
 
 /// Why an aggregate or its history could not be loaded.
@@ -70,6 +72,15 @@ pub enum ExecuteError<A: Aggregate> {
     Rejected(Rejection<A::Error>),
     /// Others were faster. Nothing was recorded: read what happened since, and decide anew.
     Conflict(Box<Conflict<A::Event>>),
+    /// Another aggregate has a value that is to be unique: `#[unique]`. Nothing was recorded.
+    Taken(Taken),
+    /// Another command was given under the idempotency key before. Nothing was recorded.
+    KeyReused {
+        /// The stream.
+        stream: StreamId,
+        /// The key.
+        key: String,
+    },
     /// The aggregate could not be loaded. Nothing was recorded.
     Load(LoadError),
     /// An event could not be put into its stored form. Nothing was recorded.
@@ -108,6 +119,26 @@ impl<A: Aggregate> ExecuteError<A> {
         }
     }
 
+    /// The value that is taken, if that is why.
+    #[must_use]
+    pub const fn taken(&self) -> Option<&Taken> {
+        match self {
+            Self::Taken(taken) => Some(taken),
+            _ => None,
+        }
+    }
+
+    pub(super) fn not_storable(stream: &StreamId, cause: NotStorable) -> Self {
+        match cause {
+            NotStorable::Encode { event, cause } => Self::Encode { event, cause },
+            NotStorable::Decode(cause) => Self::Store {
+                stream: stream.clone(),
+                cause: StoreError::invalid(format!("an event cannot be read from its stored form: {cause}")),
+            },
+            NotStorable::Fold(cause) => Self::Load(LoadError::Fold { stream: stream.clone(), cause }),
+        }
+    }
+
     /// The conflict, if it was one.
     #[must_use]
     pub fn conflict(&self) -> Option<&Conflict<A::Event>> {
@@ -132,6 +163,13 @@ where
         match self {
             Self::Rejected(rejection) => rejection.fmt(f),
             Self::Conflict(conflict) => conflict.fmt(f),
+            Self::Taken(taken) => taken.fmt(f),
+            Self::KeyReused { stream, key } => {
+                write!(
+                    f,
+                    "another command than this one for `{stream}` was given under the key `{key}` before"
+                )
+            }
             Self::Load(error) => error.fmt(f),
             Self::Encode { event, cause } => write!(f, "cannot encode the event `{event}`: {cause}"),
             Self::Store { stream, cause } => write!(f, "cannot append to `{stream}`: {cause}"),
@@ -150,6 +188,10 @@ where
         match self {
             Self::Rejected(rejection) => f.debug_tuple("Rejected").field(rejection).finish(),
             Self::Conflict(conflict) => f.debug_tuple("Conflict").field(conflict).finish(),
+            Self::Taken(taken) => f.debug_tuple("Taken").field(taken).finish(),
+            Self::KeyReused { stream, key } => {
+                f.debug_struct("KeyReused").field("stream", stream).field("key", key).finish()
+            }
             Self::Load(error) => f.debug_tuple("Load").field(error).finish(),
             Self::Encode { event, cause } => {
                 f.debug_struct("Encode").field("event", event).field("cause", cause).finish()
@@ -169,6 +211,36 @@ where
 
 impl<A: Aggregate> Error for ExecuteError<A> where A::Error: fmt::Debug + fmt::Display {}
 
+/// A value that is to be unique is another aggregate's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Taken {
+    /// The field marked `#[unique]`.
+    pub field: &'static str,
+    /// Who has the value; only where the field says `#[unique(show_holder)]`, because whoever may ask for it finds out who
+    /// there is.
+    pub by: Option<StreamId>,
+}
+
+impl Taken {
+    pub(super) fn of(unique: &'static [UniqueModel], claim: &Claim, by: StreamId) -> Self {
+        let model = unique.iter().find(|unique| claim.constraint == unique.constraint);
+        let by = model.is_some_and(|model| model.show_holder).then_some(by);
+        Self { field: model.map_or("", |model| model.field), by }
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.by {
+            Some(by) => write!(f, "the value of `{}` is taken by `{by}`", self.field),
+            None => write!(f, "the value of `{}` is taken", self.field),
+        }
+    }
+}
+
+impl Error for Taken {}
+
 /// The aggregate was not at the version that was expected, or others were faster each time.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
@@ -179,14 +251,25 @@ pub struct Conflict<E> {
     pub expected: Version,
     /// The version that it has.
     pub actual: Version,
+    /// The fields over which what happened gets in the way of the command, where [`rebase_from`] asked for them; none where
+    /// it cannot be told what the command reads.
+    ///
+    /// [`rebase_from`]: super::Execute::rebase_from
+    pub fields: Vec<&'static str>,
     /// What happened after the version that was expected, oldest first.
     pub since: Vec<Recorded<E>>,
+    /// What was recorded of the conflict itself, if the command has an `#[on_conflict]`.
+    pub recorded: Option<Receipt<E>>,
 }
 
 impl<E> fmt::Display for Conflict<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stream, expected, actual, .. } = self;
-        write!(f, "`{stream}` is at version {actual}, expected was {expected}")
+        let Self { stream, expected, actual, fields, .. } = self;
+        write!(f, "`{stream}` is at version {actual}, expected was {expected}")?;
+        for (index, field) in fields.iter().enumerate() {
+            write!(f, "{}`{field}`", if index == 0 { "; changed since: " } else { ", " })?;
+        }
+        Ok(())
     }
 }
 
@@ -198,7 +281,9 @@ impl<E> fmt::Debug for Conflict<E> {
             .field("stream", &self.stream)
             .field("expected", &self.expected)
             .field("actual", &self.actual)
+            .field("fields", &self.fields)
             .field("since", &since)
+            .field("recorded", &self.recorded.as_ref().map(|receipt| receipt.version))
             .finish()
     }
 }

@@ -1,29 +1,22 @@
 //! One command: load, decide, record.
 
-use std::{
-    fmt,
-    future::IntoFuture,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, future::IntoFuture, sync::Arc};
+
+use serde::Serialize;
 
 use super::{
-    Conflict, ExecuteError, LoadError, Recorded, Repository,
+    Conflict, ExecuteError, LoadError, Recorded, Repository, Taken,
+    attempt::{self, Outcome},
+    constraint,
+    decided::Decided,
     load::{self, Loaded},
+    once,
 };
 use crate::{
-    Aggregate, Context, Decision, Event, Metadata, Version,
-    store::{
-        Append, AppendError, BoxFuture, Commit, CommitId, Committed, Expected, Name, NewEvent, Payload,
-        Position, StoreError, StreamId, Tail, record::now,
-    },
+    Aggregate, Context, Decision, Metadata, Version,
+    domain::contention,
+    store::{BoxFuture, Commit, CommitId, IdempotencyKey, Position, StoreError, StreamId, record::now},
 };
-
-/// How often a commit whose outcome is unknown is given again …
-const UNKNOWN_ATTEMPTS: u32 = 5;
-
-/// … unless it took this long already: then the store has been patient itself.
-const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
 /// A command about to be carried out. Await it; see [`Repository::execute`].
 #[must_use = "a command does nothing until it is awaited"]
@@ -31,8 +24,30 @@ pub struct Execute<'a, A: Aggregate> {
     repository: &'a Repository<A>,
     id: &'a A::Id,
     command: A::Command,
-    expected: Option<Version>,
+    expected: Seen,
+    once: Option<Result<IdempotencyKey, StoreError>>,
     metadata: Metadata,
+}
+
+/// What whoever gives a command has seen of the aggregate, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// It does not matter.
+    Anything,
+    /// This version, and the command is meant for no other.
+    Exactly(Version),
+    /// This version, and the command is meant for what it has to do with of it.
+    Fields(Version),
+}
+
+impl Seen {
+    /// The version, where the fields matter.
+    const fn fields(self) -> Option<Version> {
+        match self {
+            Self::Fields(version) => Some(version),
+            Self::Anything | Self::Exactly(_) => None,
+        }
+    }
 }
 
 /// What a command led to.
@@ -47,16 +62,56 @@ pub struct Receipt<E> {
     pub events: Vec<Recorded<E>>,
 }
 
+impl<E> Receipt<E> {
+    /// Of nothing that has happened.
+    pub(super) const fn nothing() -> Self {
+        Self { version: Version::NONE, position: Position::START, events: Vec::new() }
+    }
+}
+
+/// Why a command does not go on in the state that was loaded.
+struct Stale {
+    /// The version that was expected, or decided on.
+    expected: Version,
+    /// The version that there is.
+    actual: Version,
+    fields: Vec<&'static str>,
+}
+
 impl<'a, A: Aggregate> Execute<'a, A> {
     pub(super) fn new(repository: &'a Repository<A>, id: &'a A::Id, command: A::Command) -> Self {
-        Self { repository, id, command, expected: None, metadata: Metadata::new() }
+        Self { repository, id, command, expected: Seen::Anything, once: None, metadata: Metadata::new() }
     }
 
     /// The aggregate is expected at exactly this version: the one that the caller has seen. At any other, nothing is
     /// decided and the answer is [`ExecuteError::Conflict`] with what happened since. [`Version::NONE`] expects that
     /// there is nothing yet.
     pub fn expecting(mut self, version: impl Into<Version>) -> Self {
-        self.expected = Some(version.into());
+        self.expected = Seen::Exactly(version.into());
+        self
+    }
+
+    /// The caller has seen the aggregate at this version, and what happened since may stand as long as it has nothing to do
+    /// with the command: no event wrote a field that the command reads or writes. Two commands that add to a field do not
+    /// get in each other's way. Otherwise the answer is [`ExecuteError::Conflict`], which names the fields and the events.
+    ///
+    /// What a command reads and writes the derive has found out; see `#[reads]` for decisions of which it cannot tell.
+    pub fn rebase_from(mut self, version: impl Into<Version>) -> Self {
+        self.expected = Seen::Fields(version.into());
+        self
+    }
+
+    /// The command takes effect once, however often it is given under this key: the second time, nothing is decided and the
+    /// answer is the first receipt, also from another process and after years. The key is the caller's, and unique within
+    /// the category of the aggregate; at most [`IdempotencyKey::LONGEST`] bytes.
+    ///
+    /// What was recorded is remembered, as long as the events: a command that was refused or led to nothing is decided anew.
+    /// Another command under the same key is refused with [`ExecuteError::KeyReused`].
+    pub fn once(mut self, key: impl Into<String>) -> Self
+    where
+        A::Command: Serialize,
+    {
+        self.once = Some(once::key(&StreamId::of::<A>(self.id), key.into(), &self.command));
         self
     }
 
@@ -71,31 +126,53 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         let repository = self.repository;
         let metadata = (!self.metadata.is_empty()).then(|| Arc::new(self.metadata.clone()));
         let stream = StreamId::of::<A>(self.id);
+        if !A::MODEL.unique.is_empty() {
+            let asked = Box::pin(repository.asked.in_force::<A>(&*repository.store));
+            asked.await.map_err(|cause| failed(&stream, cause))?;
+        }
         // Who expects a version fails when somebody else is faster, so waiting would not help.
         let mut turn = match self.expected {
-            None => repository.lanes.join(&stream).await,
-            Some(_) => None,
+            Seen::Exactly(_) => None,
+            Seen::Anything | Seen::Fields(_) => repository.lanes.join(&stream).await,
         };
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let attempt = {
-                let loaded = load::latest::<A>(&*repository.store, &stream, self.id).await?;
-                let version = loaded.fold.version();
-                if let Some(expected) = self.expected
-                    && expected != version
-                {
-                    return Err(Box::pin(conflict(repository, self.id, expected, version)).await);
+            if self.once.is_some()
+                && let Some(receipt) = Box::pin(self.first_receipt(&stream)).await?
+            {
+                return Ok(receipt);
+            }
+            let decided = {
+                let since = self.expected.fields();
+                let loaded = load::latest::<A>(&*repository.store, &stream, self.id, since).await?;
+                if let Some(stale) = self.stale(&loaded) {
+                    return Err(Box::pin(self.conflict(&stream, stale, metadata.as_ref())).await);
                 }
-                self.decide(loaded, &stream, metadata.as_ref())?
+                self.decide(loaded)?
             };
-            let decided_on = attempt.version;
-            let actual = match attempt.record().await? {
-                Outcome::Recorded(committed) => return Ok(attempt.receipt(committed)),
-                Outcome::Conflict(actual) => actual,
+            let decided_on = decided.version;
+            let actual = match self.record(&stream, &decided, metadata.as_ref()).await? {
+                Outcome::Recorded(id, committed) => {
+                    let appended = committed.and_then(|committed| committed.appends.into_iter().next());
+                    return Ok(decided.receipt(&stream, (id, 0), appended, metadata.as_ref()));
+                }
+                Outcome::Conflict { actual, .. } => Some(actual),
+                // The next attempt finds what was recorded under it.
+                Outcome::KeyUsed => None,
             };
-            if self.expected.is_some() || !repository.retry.goes_on_after(attempts) {
-                return Err(Box::pin(conflict(repository, self.id, decided_on, actual)).await);
+            let strict = matches!(self.expected, Seen::Exactly(_));
+            match actual {
+                Some(actual) if strict || !repository.retry.goes_on_after(attempts) => {
+                    let stale = Stale { expected: decided_on, actual, fields: Vec::new() };
+                    return Err(Box::pin(self.conflict(&stream, stale, metadata.as_ref())).await);
+                }
+                None if !repository.retry.goes_on_after(attempts) => {
+                    let message =
+                        "the store has the idempotency key and does not say what was recorded under it";
+                    return Err(failed(&stream, StoreError::corrupt(message)));
+                }
+                _ => {}
             }
             match turn {
                 // The others are in this process: no pause, but a turn.
@@ -106,147 +183,175 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         }
     }
 
-    /// What the command leads to in the state that was loaded.
-    fn decide<'s>(
-        &'s self,
-        loaded: Loaded<A>,
-        stream: &'s StreamId,
-        metadata: Option<&'s Arc<Metadata>>,
-    ) -> Result<Attempt<'s, A>, ExecuteError<A>> {
-        let Loaded { fold, tail, position } = loaded;
-        let version = fold.version();
-        let ctx = Context::new(now(), version, self.metadata.clone());
-        let decision = fold.decide(self.command.clone(), &ctx).map_err(ExecuteError::Rejected)?;
-        let (repository, id) = (self.repository, CommitId::new());
-        Ok(Attempt { repository, stream, id, version, position, tail, decision, metadata })
-    }
-}
-
-/// A decision on its way into the store.
-struct Attempt<'a, A: Aggregate> {
-    repository: &'a Repository<A>,
-    stream: &'a StreamId,
-    id: CommitId,
-    /// The version that was decided on.
-    version: Version,
-    /// The position of its last event.
-    position: Position,
-    tail: Option<Tail>,
-    decision: Decision<A::Event>,
-    metadata: Option<&'a Arc<Metadata>>,
-}
-
-enum Outcome {
-    Recorded(Committed),
-    /// The stream is at this version.
-    Conflict(Version),
-}
-
-impl<A: Aggregate> Attempt<'_, A> {
-    /// Gives the commit to the store, again and under the same id as long as its outcome is unknown.
-    async fn record(&self) -> Result<Outcome, ExecuteError<A>> {
-        if self.decision.is_empty() {
-            return Ok(Outcome::Recorded(Committed { appends: Vec::new() }));
+    /// Why the command is not meant for the state that was loaded, if it is not.
+    fn stale(&self, loaded: &Loaded<A>) -> Option<Stale> {
+        let actual = loaded.fold.version();
+        match self.expected {
+            Seen::Exactly(expected) if expected != actual => {
+                Some(Stale { expected, actual, fields: Vec::new() })
+            }
+            // A version that is yet to come is nobody's.
+            Seen::Fields(expected) if expected > actual => {
+                Some(Stale { expected, actual, fields: Vec::new() })
+            }
+            Seen::Fields(expected) => {
+                let command = A::command_model(&self.command);
+                let fields = contention(A::MODEL, command, &loaded.since)?;
+                Some(Stale { expected, actual, fields })
+            }
+            Seen::Anything | Seen::Exactly(_) => None,
         }
+    }
+
+    /// What the command leads to in the state that was loaded.
+    fn decide(&self, loaded: Loaded<A>) -> Result<Decided<A>, ExecuteError<A>> {
+        let ctx = Context::new(now(), loaded.fold.version(), self.metadata.clone());
+        let decided = Decided::on(loaded, self.command.clone(), &ctx).map_err(ExecuteError::Rejected)?;
+        decided.map_err(|cause| ExecuteError::not_storable(&StreamId::of::<A>(self.id), cause))
+    }
+
+    /// Gives the decision to the store.
+    async fn record(
+        &self,
+        stream: &StreamId,
+        decided: &Decided<A>,
+        metadata: Option<&Arc<Metadata>>,
+    ) -> Result<Outcome, ExecuteError<A>> {
+        let id = CommitId::new();
+        if decided.events.is_empty() {
+            return Ok(Outcome::Recorded(id, None));
+        }
+        let key = self.once.as_ref().and_then(|key| key.as_ref().ok());
+        // The same each time. It is made anew for each attempt, because there is hardly ever a second one.
+        let commit = || {
+            let append = decided.append(stream, metadata)?;
+            let mut commit = Commit::with_id(id, vec![append]);
+            commit.claims.clone_from(&decided.claims);
+            commit.constraints = constraint::names::<A>();
+            commit.key = key.cloned();
+            Ok(commit)
+        };
+        attempt::record(&*self.repository.store, &self.repository.retry, commit).await.map_err(|error| {
+            match error {
+                attempt::Error::NotStorable(cause) => ExecuteError::not_storable(stream, cause),
+                attempt::Error::Failed(cause) => failed(stream, cause),
+                attempt::Error::Taken { claim, by } => {
+                    ExecuteError::Taken(Taken::of(A::MODEL.unique, &claim, by))
+                }
+                attempt::Error::Unknown(commit, cause) => {
+                    ExecuteError::Unknown { stream: stream.clone(), commit, cause }
+                }
+            }
+        })
+    }
+
+    /// What was recorded under the key, if anything was.
+    async fn first_receipt(&self, stream: &StreamId) -> Result<Option<Receipt<A::Event>>, ExecuteError<A>> {
+        let key = match &self.once {
+            Some(Ok(key)) => key,
+            Some(Err(error)) => {
+                return Err(failed(stream, StoreError::new(error.kind(), error.to_string())));
+            }
+            None => return Ok(None),
+        };
+        let asked = async {
+            key.validate()?;
+            self.repository.store.remembered(key).await
+        };
+        let Some(found) = asked.await.map_err(|cause| failed(stream, cause))? else { return Ok(None) };
+        if found.fingerprint != key.fingerprint {
+            return Err(ExecuteError::KeyReused { stream: stream.clone(), key: key.key.clone() });
+        }
+        let mut receipt = Receipt::nothing();
+        for event in found.events {
+            let (stream, version) = (event.stream.clone(), event.version);
+            (receipt.version, receipt.position) = (version, event.position);
+            let event =
+                Recorded::decode(event).map_err(|cause| LoadError::Decode { stream, version, cause })?;
+            receipt.events.push(event);
+        }
+        Ok(Some(receipt))
+    }
+
+    /// The conflict with what happened since the version that was expected, recorded if the command has an
+    /// `#[on_conflict]`.
+    async fn conflict(
+        &self,
+        stream: &StreamId,
+        stale: Stale,
+        metadata: Option<&Arc<Metadata>>,
+    ) -> ExecuteError<A> {
+        let Stale { expected, actual, fields } = stale;
+        let told = async {
+            let since = self.since(stream, expected).await?;
+            let recorded = match A::command_model(&self.command).on_conflict {
+                Some(_) => self.record_conflict(stream, metadata).await?,
+                None => None,
+            };
+            Ok(Conflict {
+                stream: stream.clone(),
+                expected,
+                actual: since.last().map_or(actual, |last| last.version),
+                fields,
+                since,
+                recorded,
+            })
+        };
+        told.await.map_or_else(|error| error, |conflict| ExecuteError::Conflict(Box::new(conflict)))
+    }
+
+    async fn since(&self, stream: &StreamId, version: Version) -> Result<Vec<Recorded<A::Event>>, LoadError> {
+        let store = Arc::clone(&self.repository.store);
+        let mut history = super::History::new(store, stream.clone(), version.plus(1));
+        let mut events = Vec::new();
+        while let Some(event) = history.next().await {
+            events.push(event?);
+        }
+        Ok(events)
+    }
+
+    /// Records the event that the command has for a conflict, in the state of now; `None` if there is no state or no place
+    /// for it any more.
+    async fn record_conflict(
+        &self,
+        stream: &StreamId,
+        metadata: Option<&Arc<Metadata>>,
+    ) -> Result<Option<Receipt<A::Event>>, ExecuteError<A>> {
+        let repository = self.repository;
         let mut attempts = 0;
-        let begun = Instant::now();
         loop {
             attempts += 1;
-            let cause = match self.repository.store.append(self.commit()?).await {
-                Ok(committed) => return Ok(Outcome::Recorded(committed)),
-                Err(AppendError::Conflict { actual, .. }) => return Ok(Outcome::Conflict(actual)),
-                Err(AppendError::Failed(cause)) if attempts == 1 => {
-                    return Err(ExecuteError::Store { stream: self.stream.clone(), cause });
-                }
-                Err(error @ (AppendError::Taken { .. } | AppendError::KeyUsed { .. })) => {
-                    let cause = StoreError::invalid(error.to_string());
-                    return Err(ExecuteError::Store { stream: self.stream.clone(), cause });
-                }
-                // That this attempt has recorded nothing does not say what became of the one before.
-                Err(AppendError::Failed(cause) | AppendError::Unknown { cause, .. }) => cause,
+            let loaded = load::latest::<A>(&*repository.store, stream, self.id, None).await?;
+            let Some(state) = loaded.fold.state().filter(|_| !loaded.fold.ended()) else { return Ok(None) };
+            let ctx = Context::new(now(), loaded.fold.version(), self.metadata.clone());
+            let Some(event) = A::on_conflict(state, self.id, self.command.clone(), &ctx) else {
+                return Ok(None);
             };
-            if attempts >= UNKNOWN_ATTEMPTS || begun.elapsed() >= LONG_ENOUGH {
-                return Err(ExecuteError::Unknown { stream: self.stream.clone(), commit: self.id, cause });
-            }
-            self.repository.retry.pause_after(attempts.saturating_mul(4)).await;
-        }
-    }
-
-    /// The commit, the same each time. It is made anew for each attempt, because there is hardly ever a second one.
-    fn commit(&self) -> Result<Commit, ExecuteError<A>> {
-        let stored = |event: &A::Event| match event.encode() {
-            Ok(payload) => Ok(NewEvent {
-                name: Name::from_static(event.name()),
-                schema: event.schema(),
-                payload: Payload::json(payload),
-                metadata: self.metadata.cloned(),
-            }),
-            Err(cause) => Err(ExecuteError::Encode { event: event.name(), cause }),
-        };
-        let append = Append {
-            stream: self.stream.clone(),
-            expected: Expected::Exact(self.version),
-            tail: self.tail.clone(),
-            events: self.decision.as_slice().iter().map(stored).collect::<Result<_, _>>()?,
-        };
-        Ok(Commit::with_id(self.id, vec![append]))
-    }
-
-    fn receipt(self, committed: Committed) -> Receipt<A::Event> {
-        let events = self.decision.into_vec();
-        let mut receipt = Receipt {
-            version: self.version,
-            position: self.position.max(committed.position()),
-            events: Vec::with_capacity(events.len()),
-        };
-        if let Some(append) = committed.appends.into_iter().next() {
-            for ((event, position), index) in events.into_iter().zip(append.positions).zip(0..) {
-                receipt.version = append.first.plus(index as u64);
-                receipt.events.push(Recorded {
-                    event,
-                    id: self.id.event(index),
-                    stream: self.stream.clone(),
-                    version: receipt.version,
-                    position,
-                    at: append.at,
-                    metadata: self.metadata.cloned(),
-                });
+            let decided = Decided::of(loaded, Decision::one(event))
+                .map_err(|cause| ExecuteError::not_storable(stream, cause))?;
+            // The key is for the command itself.
+            let unkeyed =
+                Self { once: None, command: self.command.clone(), metadata: Metadata::new(), ..*self };
+            match unkeyed.record(stream, &decided, metadata).await? {
+                Outcome::Recorded(id, committed) => {
+                    let appended = committed.and_then(|committed| committed.appends.into_iter().next());
+                    return Ok(Some(decided.receipt(stream, (id, 0), appended, metadata)));
+                }
+                Outcome::Conflict { actual, .. } if !repository.retry.goes_on_after(attempts) => {
+                    let cause = StoreError::new(
+                        crate::store::StoreErrorKind::Unavailable,
+                        format!("others were faster each time, most recently to version {actual}"),
+                    );
+                    return Err(failed(stream, cause));
+                }
+                Outcome::Conflict { .. } | Outcome::KeyUsed => repository.retry.pause_after(attempts).await,
             }
         }
-        receipt
     }
 }
 
-/// The conflict with what happened since the version that was expected.
-async fn conflict<A: Aggregate>(
-    repository: &Repository<A>,
-    id: &A::Id,
-    expected: Version,
-    actual: Version,
-) -> ExecuteError<A> {
-    match since(repository, id, expected).await {
-        Ok(since) => ExecuteError::Conflict(Box::new(Conflict {
-            stream: StreamId::of::<A>(id),
-            expected,
-            actual: since.last().map_or(actual, |last| last.version),
-            since,
-        })),
-        Err(error) => ExecuteError::Load(error),
-    }
-}
-
-async fn since<A: Aggregate>(
-    repository: &Repository<A>,
-    id: &A::Id,
-    version: Version,
-) -> Result<Vec<Recorded<A::Event>>, LoadError> {
-    let mut history =
-        super::History::new(Arc::clone(&repository.store), StreamId::of::<A>(id), version.plus(1));
-    let mut events = Vec::new();
-    while let Some(event) = history.next().await {
-        events.push(event?);
-    }
-    Ok(events)
+fn failed<A: Aggregate>(stream: &StreamId, cause: StoreError) -> ExecuteError<A> {
+    ExecuteError::Store { stream: stream.clone(), cause }
 }
 
 impl<'a, A: Aggregate> IntoFuture for Execute<'a, A> {

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{LoadError, PAGE, recorded};
 use crate::{
     Aggregate, Fold, Version, Versioned,
+    domain::model::EventModel,
     store::{Fact, Position, Store, StreamId, Tail},
 };
 
@@ -14,29 +15,40 @@ pub(super) struct Loaded<A: Aggregate> {
     pub(super) tail: Option<Tail>,
     /// The position of the last event.
     pub(super) position: Position,
+    /// The descriptions of the events after the version that was asked about, in no order; each once.
+    pub(super) since: Vec<&'static EventModel>,
 }
 
-/// The fold of the whole stream.
+/// The fold of the whole stream, with what happened after the version `since`, if there is one.
 pub(super) async fn latest<A: Aggregate>(
     store: &dyn Store,
     stream: &StreamId,
     id: &A::Id,
+    since: Option<Version>,
 ) -> Result<Loaded<A>, LoadError> {
     let mut fold = Fold::new(id.clone());
     let mut position = Position::START;
+    let mut happened: Vec<&'static EventModel> = Vec::new();
     loop {
         let facts = store
             .read_facts(stream, fold.version().next(), PAGE)
             .await
             .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
         for fact in facts.iter() {
+            let version = fact.version;
+            let name = since.filter(|since| version > *since).map(|_| fact.name.clone());
             apply(&mut fold, stream, fact)?;
+            if let Some(name) = name
+                && happened.iter().all(|event| name != event.name)
+            {
+                happened.extend(A::MODEL.events.iter().find(|event| name == event.name));
+            }
         }
         if !facts.is_empty() {
             position = facts.position;
         }
         if facts.next.is_none() {
-            return Ok(Loaded { fold, tail: facts.tail, position });
+            return Ok(Loaded { fold, tail: facts.tail, position, since: happened });
         }
     }
 }

@@ -1,12 +1,18 @@
 //! Aggregates in a store: execute commands, load states of now and then, read histories.
 
+mod attempt;
+mod constraint;
+mod decided;
 mod error;
 mod execute;
 mod history;
 mod lane;
 mod load;
+mod once;
 mod recorded;
 mod retry;
+mod steps;
+mod transaction;
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
@@ -17,11 +23,13 @@ use crate::{
     store::{Store, StreamId},
 };
 
-pub use error::{Conflict, ExecuteError, LoadError};
+pub use constraint::{BuildClaimsError, BuiltClaims, Duplicate};
+pub use error::{Conflict, ExecuteError, LoadError, Taken};
 pub use execute::{Execute, Receipt};
 pub use history::History;
 pub use recorded::Recorded;
 pub use retry::Retry;
+pub use transaction::{Transaction, TransactionError, TransactionErrorKind, transaction};
 
 use lane::Lanes;
 
@@ -38,6 +46,7 @@ pub struct Repository<A> {
     store: Arc<dyn Store>,
     retry: Retry,
     lanes: Arc<Lanes>,
+    asked: constraint::Asked,
     aggregate: PhantomData<fn() -> A>,
 }
 
@@ -45,7 +54,13 @@ impl<A: Aggregate> Repository<A> {
     /// The aggregates of this type in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, retry: Retry::default(), lanes: Arc::default(), aggregate: PhantomData }
+        Self {
+            store,
+            retry: Retry::default(),
+            lanes: Arc::default(),
+            asked: constraint::Asked::default(),
+            aggregate: PhantomData,
+        }
     }
 
     /// Sets how a command goes on after a conflict, when no version was expected.
@@ -64,7 +79,8 @@ impl<A: Aggregate> Repository<A> {
     /// Gives a command to the aggregate with this id: loads it, decides, and records the events, all of them or none.
     ///
     /// Await what it returns, after saying more if you like:
-    /// [`expecting(version)`](Execute::expecting), [`with(metadata)`](Execute::with). Without an expected version, a
+    /// [`expecting(version)`](Execute::expecting), [`rebase_from(version)`](Execute::rebase_from),
+    /// [`once(key)`](Execute::once), [`with(metadata)`](Execute::with). Without an expected version, a
     /// command that loses a race against another writer is decided again on the new state, as [`Retry`] says.
     ///
     /// When it is dropped while it runs, the command may or may not take effect, wholly or not at all.
@@ -78,7 +94,7 @@ impl<A: Aggregate> Repository<A> {
     /// # Errors
     /// The store cannot be read, or an event in the stream cannot be decoded or folded.
     pub async fn load(&self, id: &A::Id) -> Result<Option<Versioned<A>>, LoadError> {
-        let loaded = load::latest(&*self.store, &StreamId::of::<A>(id), id).await?;
+        let loaded = load::latest(&*self.store, &StreamId::of::<A>(id), id, None).await?;
         Ok(loaded.fold.finish())
     }
 
@@ -101,6 +117,21 @@ impl<A: Aggregate> Repository<A> {
     /// As [`load`](Self::load).
     pub async fn load_as_of(&self, id: &A::Id, at: DateTime<Utc>) -> Result<Option<Versioned<A>>, LoadError> {
         load::as_of(&*self.store, id, at).await
+    }
+
+    /// Brings what the store has on record of unique values to what the aggregate declares: for a `#[unique]` that is new
+    /// where events are already, every aggregate is loaded and what it holds is collected; a constraint that the aggregate
+    /// does not declare any more is taken from the record. Without events there is no need to call it: the first command
+    /// does what is left.
+    ///
+    /// While it runs, commands that would take or release such a value are refused, and programs that do not know the
+    /// constraint can write no more to the category. It can be run again at any time, and after a crash has to be.
+    ///
+    /// # Errors
+    /// [`BuildClaimsError::Duplicates`] with all values that are held twice: then nothing has changed, and programs of before
+    /// go on as before. Else the store cannot be read or written, or an aggregate cannot be loaded.
+    pub async fn build_claims(&self) -> Result<BuiltClaims, BuildClaimsError> {
+        constraint::build::<A>(&*self.store).await
     }
 
     /// Everything that happened to the aggregate, oldest first: what, when, who, in answer to what.
@@ -127,7 +158,7 @@ impl<A: Aggregate> Repository<A> {
 impl<A> Clone for Repository<A> {
     fn clone(&self) -> Self {
         let (store, lanes) = (Arc::clone(&self.store), Arc::clone(&self.lanes));
-        Self { store, retry: self.retry.clone(), lanes, aggregate: PhantomData }
+        Self { store, retry: self.retry.clone(), lanes, asked: self.asked.clone(), aggregate: PhantomData }
     }
 }
 

@@ -6,7 +6,7 @@ use syn::{Type, ext::IdentExt};
 
 use super::{
     super::model::{Event, How, Model, Payload, Reads, Role},
-    docs_text,
+    docs_text, unique,
 };
 
 pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
@@ -28,6 +28,13 @@ pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
         let fields = command.fields.iter().map(|field| payload(model, field));
         let events = model.events_of(command).map(|event| event.ident.unraw().to_string());
         let reads = reads(model, &model.command_reads(command));
+        let on_conflict = match model.conflict_event(command) {
+            Some((event, _)) => {
+                let name = event.ident.unraw().to_string();
+                quote!(::core::option::Option::Some(#name))
+            }
+            None => quote!(::core::option::Option::None),
+        };
         quote! {
             #description::CommandModel {
                 name: #name,
@@ -35,8 +42,14 @@ pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
                 fields: &[#(#fields),*],
                 events: &[#(#events),*],
                 reads: #reads,
+                on_conflict: #on_conflict,
             }
         }
+    });
+    let unique = model.unique().map(|(field, unique)| {
+        let (constraint, show_holder) = (unique::constraint(model, field, unique), unique.show_holder);
+        let field = field.ident.unraw().to_string();
+        quote!(#description::UniqueModel { field: #field, constraint: #constraint, show_holder: #show_holder })
     });
     quote! {
         #description::Model {
@@ -46,6 +59,7 @@ pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
             fields: &[#(#fields),*],
             events: <#event as #krate::Event>::EVENTS,
             commands: &[#(#commands),*],
+            unique: &[#(#unique),*],
         }
     }
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Expr, Ident, ext::IdentExt, spanned::Spanned};
 
-use super::super::model::{Before, Body, Command, Model};
+use super::super::model::{Before, Body, Command, Given, Model};
 use crate::code;
 
 pub(super) fn expand(model: &Model) -> TokenStream {
@@ -26,6 +26,79 @@ pub(super) fn expand(model: &Model) -> TokenStream {
             #body
         }
     }
+}
+
+/// `command_model`: where in the description a command is.
+pub(in super::super) fn command_model(model: &Model) -> TokenStream {
+    let Model { krate, command: commands, .. } = model;
+    let command = local("command");
+    let arms = model.commands.iter().enumerate().map(|(index, command)| {
+        let name = &command.ident;
+        quote!(#commands::#name { .. } => &Self::MODEL.commands[#index])
+    });
+    let body = if model.commands.is_empty() {
+        quote!(match *#command {})
+    } else {
+        quote!(match #command { #(#arms),* })
+    };
+    quote! {
+        fn command_model(#command: &Self::Command) -> &'static #krate::model::CommandModel {
+            #body
+        }
+    }
+}
+
+/// `on_conflict`, if a command has something to record then.
+pub(super) fn on_conflict(model: &Model) -> TokenStream {
+    let Model { krate, command: commands, .. } = model;
+    let [this, id, command, ctx] = ["this", "id", "command", "ctx"].map(local);
+    let arms = model.commands.iter().filter(|command| command.on_conflict.is_some()).map(|command| {
+        let (name, function) = (&command.ident, conflict_name(&command.ident));
+        let fields: Vec<&Ident> = command.fields.iter().map(|field| &field.ident).collect();
+        let pattern = if fields.is_empty() { quote!() } else { quote!({ #(#fields),* }) };
+        quote!(#commands::#name #pattern => ::core::option::Option::Some(Self::#function(#this, #id, #ctx #(, #fields)*)),)
+    });
+    let arms: Vec<_> = arms.collect();
+    if arms.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        fn on_conflict(
+            #this: &Self,
+            #id: &Self::Id,
+            #command: Self::Command,
+            #ctx: &#krate::Context,
+        ) -> ::core::option::Option<Self::Event> {
+            match #command {
+                #(#arms)*
+                _ => ::core::option::Option::None,
+            }
+        }
+    }
+}
+
+/// What a command records when it meets a conflict: `fn __Rename_on_conflict(&self, id, ctx, name) -> Event`.
+fn conflict_function(model: &Model, command: &Command) -> Option<TokenStream> {
+    let Model { krate, event: events, id: id_type, .. } = model;
+    let (event, given) = model.conflict_event(command)?;
+    let (function, name) = (conflict_name(&command.ident), &event.ident);
+    let (id, ctx) = (users("id"), users("ctx"));
+    let fields = command.fields.iter().map(|field| {
+        let (name, ty) = (&field.ident, &field.ty);
+        quote!(#name: #ty)
+    });
+    let payload = given.into_iter().filter_map(|(name, given)| {
+        Some(match given? {
+            Given::Expr(expr) | Given::Fill(expr) => quote!(#name: #expr),
+            Given::Field(field) => quote!(#name: #field),
+        })
+    });
+    let payload = if event.payload.is_empty() { quote!() } else { quote!({ #(#payload),* }) };
+    Some(quote! {
+        fn #function(&self, #id: &#id_type, #ctx: &#krate::Context, #(#fields),*) -> #events {
+            #events::#name #payload
+        }
+    })
 }
 
 /// `IncidentCommand::Close { solution } => …`
@@ -62,7 +135,11 @@ fn arm(model: &Model, command: &Command) -> TokenStream {
 /// A function for each command: `fn __Close(&self, id, ctx, solution) -> Result<Decision, Rejection>`.
 pub(super) fn decisions(model: &Model) -> TokenStream {
     let ident = &model.ident;
-    let functions = model.commands.iter().map(|command| function(model, command));
+    let functions = model
+        .commands
+        .iter()
+        .flat_map(|command| [Some(function(model, command)), conflict_function(model, command)])
+        .flatten();
     quote! {
         #[automatically_derived]
         impl #ident {
@@ -182,6 +259,10 @@ fn decide(model: &Model, command: &Command, expr: &Expr, reads: Option<&[Ident]>
 /// The function of a command: `__Close` for `Close`, in the spelling of the command so that no two meet.
 fn function_name(command: &Ident) -> Ident {
     format_ident!("__{}", command.unraw(), span = command.span())
+}
+
+fn conflict_name(command: &Ident) -> Ident {
+    format_ident!("__{}_on_conflict", command.unraw(), span = command.span())
 }
 
 /// A name that the user's expressions see.

@@ -8,6 +8,7 @@ pub(super) mod description;
 pub(super) mod enums;
 mod fold;
 mod handle;
+mod unique;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -18,7 +19,13 @@ use super::model::Model;
 pub(super) fn expand(model: &Model) -> TokenStream {
     let enums = enums::expand(model);
     let event_impl = enums::event_impl(model);
-    let aggregate = aggregate(model, &fold::expand(model), &handle::expand(model));
+    let handle = [
+        handle::expand(model),
+        handle::command_model(model),
+        handle::on_conflict(model),
+        unique::expand(model),
+    ];
+    let aggregate = aggregate(model, &fold::expand(model), &handle.into_iter().collect());
     let decisions = handle::decisions(model);
     let carrier = carrier::expand(model);
     quote! {

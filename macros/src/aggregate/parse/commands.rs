@@ -11,7 +11,7 @@ use syn::{
 
 use super::{
     super::{
-        ast::{Broken, Command, CommandField, Require},
+        ast::{Broken, Command, CommandField, OnConflict, Require},
         keys::Place,
     },
     blocks::{self, Sorted},
@@ -67,6 +67,15 @@ fn command(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Command> 
         }
         names.ok().map(|names| names.into_iter().collect())
     });
+    let on_conflict = attrs.once("on_conflict", errors).and_then(|attr| {
+        let parsed = attr.parse_args_with(|input: ParseStream<'_>| on_conflict(input, errors));
+        let problem = parsed.as_ref().err().map(syn::Error::span);
+        if let Some(span) = problem {
+            broken = true;
+            errors.span(span, "`#[on_conflict(…)]` takes one event and its fields: `#[on_conflict(Failed { wanted: name })]`");
+        }
+        parsed.ok()
+    });
     Ok(Command {
         ident,
         docs: attrs.docs,
@@ -74,6 +83,7 @@ fn command(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Command> 
         requires,
         decide,
         reads,
+        on_conflict,
         fields,
         unnamed,
         events,
@@ -107,6 +117,26 @@ fn right_side(input: ParseStream<'_>, command: &Ident, errors: &mut Errors) -> s
         blocks::skip_to_comma(input);
     }
     Ok(events)
+}
+
+/// `Event { field: expr, field }`
+fn on_conflict(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<OnConflict> {
+    let event = blocks::event(input, errors)?;
+    let mut fields = Vec::new();
+    if input.peek(token::Brace) {
+        let content;
+        braced!(content in input);
+        let one = |input: ParseStream<'_>| {
+            let name: Ident = input.parse()?;
+            let expr = input.parse::<Option<Token![:]>>()?.map(|_| input.parse()).transpose()?;
+            Ok((name, expr))
+        };
+        fields.extend(Punctuated::<_, Token![,]>::parse_terminated_with(&content, one)?);
+    }
+    match input.is_empty() {
+        true => Ok(OnConflict { event, fields }),
+        false => Err(input.error("one event")),
+    }
 }
 
 fn requires(attrs: &Sorted, broken: &mut bool, errors: &mut Errors) -> Vec<Require> {

@@ -11,7 +11,7 @@ use super::{
         ast::{Field, Operator, Rule},
         keys::{self, Place},
     },
-    blocks, docs,
+    blocks, docs, unique,
 };
 use crate::errors::Errors;
 
@@ -35,6 +35,7 @@ fn field(original: &SynField, errors: &mut Errors) -> Option<Field> {
         serde: original.attrs.iter().filter(|attr| attr.path().is_ident("serde")).cloned().collect(),
         id: None,
         version: None,
+        unique: None,
         rules: Vec::new(),
         broken: false,
     };
@@ -47,10 +48,10 @@ fn field(original: &SynField, errors: &mut Errors) -> Option<Field> {
             once(&mut field.version, attr, errors);
         } else if attr.path().is_ident("on") {
             rules(attr, &mut field, errors);
-        } else if attr.path().is_ident("unique")
-            && let Some(message) = keys::later("unique")
-        {
-            errors.span(attr.meta.span(), message);
+        } else if attr.path().is_ident("unique") {
+            if field.unique.replace(unique::parse(attr, errors)).is_some() {
+                errors.at(&attr.meta, "this stands here twice; remove one");
+            }
         } else if misspelt(attr) {
             field.broken = true;
         }

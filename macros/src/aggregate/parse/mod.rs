@@ -7,6 +7,7 @@ mod commands;
 mod events;
 mod fields;
 mod options;
+mod unique;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

@@ -6,7 +6,7 @@ use syn::{Ident, Type};
 use super::{
     super::{
         ast,
-        model::{Body, Command, Event, Model, Payload},
+        model::{Body, Command, Event, Model, OnConflict, Payload},
     },
     concrete, find_event,
 };
@@ -20,6 +20,7 @@ pub(super) fn resolve(model: &Model, command: ast::Command, errors: &mut Errors)
         requires,
         decide,
         reads,
+        on_conflict,
         fields,
         unnamed,
         events: names,
@@ -74,7 +75,24 @@ pub(super) fn resolve(model: &Model, command: ast::Command, errors: &mut Errors)
         }
         (None, None) => Body::Record,
     };
-    Some(Command { ident, docs, foreign, fields, braces, unnamed, events, requires, body, broken })
+    let on_conflict = on_conflict.and_then(|ast::OnConflict { event, fields }| {
+        let found = find_event(model, &event, errors);
+        broken |= found.is_none();
+        Some(OnConflict { event: found?, span: event.span(), fields })
+    });
+    Some(Command {
+        ident,
+        docs,
+        foreign,
+        fields,
+        braces,
+        unnamed,
+        events,
+        requires,
+        body,
+        on_conflict,
+        broken,
+    })
 }
 
 /// For a command that does not say what it records: what it probably meant.

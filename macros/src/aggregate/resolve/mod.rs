@@ -9,7 +9,7 @@ use syn::{GenericParam, Generics, Ident, Type, ext::IdentExt};
 
 use super::{
     ast::{self, Item},
-    model::{Field, Model, Role},
+    model::{Field, Model, Role, Unique},
 };
 use crate::{
     code,
@@ -29,13 +29,22 @@ pub(super) fn resolve(item: Item, errors: &mut Errors) -> Model {
         generics.make_where_clause().predicates.push(syn::parse_quote!(Self: Send + Sync + 'static));
     }
     let mut resolved: Vec<Field> = Vec::new();
-    let mut rules = Vec::new();
+    let (mut rules, mut uniques) = (Vec::new(), Vec::new());
     for mut field in fields {
         let role = role(&resolved, &mut field, errors);
         rules.push(field.rules);
-        let ast::Field { ident, ty, docs, serde, broken, .. } = field;
+        let ast::Field { ident, ty, docs, serde, unique, broken, .. } = field;
         let ty = concrete(&generics, ty, errors);
-        resolved.push(Field { ident, ty, docs, serde, role, broken });
+        uniques.push(unique);
+        resolved.push(Field { ident, ty, docs, serde, role, unique: None, broken });
+    }
+    for (index, unique) in uniques.into_iter().enumerate() {
+        if let Some(unique) = unique {
+            let unique = unique_field(&ident, &resolved, index, unique, errors);
+            if let Some(field) = resolved.get_mut(index) {
+                field.unique = unique;
+            }
+        }
     }
     let id = match resolved.iter().find(|field| field.role == Role::Id) {
         Some(id) => id.ty.clone(),
@@ -116,6 +125,50 @@ fn enum_name(chosen: Option<Ident>, usual: Ident, taken: &[&Ident], errors: &mut
         Some(name) => name,
         None => usual,
     }
+}
+
+/// `#[unique]` on the field with this index.
+fn unique_field(
+    aggregate: &Ident,
+    fields: &[Field],
+    index: usize,
+    unique: ast::Unique,
+    errors: &mut Errors,
+) -> Option<Unique> {
+    let ast::Unique { span, with: names, by, show_holder } = unique;
+    match fields.get(index)?.role {
+        Role::State => {}
+        Role::Id => {
+            errors.span(span, "the id is unique already: two aggregates of one id are one; remove this");
+            return None;
+        }
+        Role::Version => {
+            errors.span(span, "the version is no value of the domain, so it cannot be unique; remove this");
+            return None;
+        }
+    }
+    let mut with = Vec::new();
+    for name in names {
+        match fields.iter().position(|field| field.ident == name) {
+            Some(other) if other == index => {
+                errors.at(&name, format!("`{name}` is the field itself; leave it out"))
+            }
+            Some(other) if with.contains(&other) => {
+                errors.at(&name, format!("`{name}` is named twice; remove one"))
+            }
+            Some(other) if fields.get(other).is_some_and(|field| field.role != Role::State) => {
+                errors.at(&name, format!("with `{name}`, which belongs to one aggregate alone, every value is unique; leave it out"));
+            }
+            Some(other) => with.push(other),
+            None => {
+                let state = fields.iter().filter(|field| field.role == Role::State);
+                let others: Vec<_> = state.map(|field| field.ident.to_string()).collect();
+                let hint = instead(&name.to_string(), "fields", others.iter().map(String::as_str));
+                errors.at(&name, format!("`{aggregate}` has no field `{name}`{hint}"));
+            }
+        }
+    }
+    Some(Unique { with, by, show_holder })
 }
 
 fn role(others: &[Field], field: &mut ast::Field, errors: &mut Errors) -> Role {

@@ -56,7 +56,7 @@ pub(crate) enum Fact {
         ///`String`
         from: String,
     },
-    ///Recorded by [`Wish::See`].
+    ///Recorded by [`Wish::Rename`], [`Wish::See`].
     Seen {
         ///`String`
         by: String,
@@ -136,7 +136,7 @@ pub(crate) enum Wish {
     },
 }
 #[doc(hidden)]
-macro_rules! __factum_Pass_63e7c818bf80d308 {
+macro_rules! __factum_Pass_ddb57e6dff638192 {
     (($($callback:tt)*) { $($input:tt)* }) => {
         $($callback)* ! { { $($input)* } Pass { category : "passes", event : Fact, id :
         PassNumber, events : [Made(creates) { holder : String, place : String },
@@ -147,7 +147,7 @@ macro_rules! __factum_Pass_63e7c818bf80d308 {
 }
 #[doc(hidden)]
 #[allow(clippy::pub_use, unused_imports, reason = "views use it")]
-pub(crate) use __factum_Pass_63e7c818bf80d308 as Pass;
+pub(crate) use __factum_Pass_ddb57e6dff638192 as Pass;
 #[allow(
     clippy::all,
     clippy::pedantic,
@@ -510,6 +510,7 @@ const _: () = {
                     ],
                     events: &["Made"],
                     reads: ::events::model::Reads::Everything,
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::events::model::CommandModel {
                     name: "Find",
@@ -530,6 +531,7 @@ const _: () = {
                     ],
                     events: &["Found"],
                     reads: ::events::model::Reads::Fields(&[]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::events::model::CommandModel {
                     name: "Use",
@@ -550,6 +552,7 @@ const _: () = {
                     ],
                     events: &["Used"],
                     reads: ::events::model::Reads::Fields(&["used"]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::events::model::CommandModel {
                     name: "Rename",
@@ -564,6 +567,7 @@ const _: () = {
                     ],
                     events: &["Renamed"],
                     reads: ::events::model::Reads::Fields(&["holder"]),
+                    on_conflict: ::core::option::Option::Some("Seen"),
                 },
                 ::events::model::CommandModel {
                     name: "See",
@@ -578,6 +582,7 @@ const _: () = {
                     ],
                     events: &["Seen"],
                     reads: ::events::model::Reads::Fields(&[]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::events::model::CommandModel {
                     name: "Burn",
@@ -592,6 +597,7 @@ const _: () = {
                     ],
                     events: &["Burnt", "Renamed"],
                     reads: ::events::model::Reads::Everything,
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::events::model::CommandModel {
                     name: "UseAgain",
@@ -606,6 +612,7 @@ const _: () = {
                     ],
                     events: &["Used"],
                     reads: ::events::model::Reads::Fields(&["used", "doors"]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::events::model::CommandModel {
                     name: "Ensure",
@@ -620,6 +627,7 @@ const _: () = {
                     ],
                     events: &["Made", "Renamed"],
                     reads: ::events::model::Reads::Everything,
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::events::model::CommandModel {
                     name: "Loop",
@@ -634,6 +642,19 @@ const _: () = {
                     ],
                     events: &["Loop"],
                     reads: ::events::model::Reads::Fields(&[]),
+                    on_conflict: ::core::option::Option::None,
+                },
+            ],
+            unique: &[
+                ::events::model::UniqueModel {
+                    field: "holder",
+                    constraint: "passes.holder by str::to_lowercase with last, type",
+                    show_holder: true,
+                },
+                ::events::model::UniqueModel {
+                    field: "type",
+                    constraint: "passes.type",
+                    show_holder: false,
                 },
             ],
         };
@@ -846,6 +867,48 @@ const _: () = {
                 }
             }
         }
+        fn command_model(
+            command: &Self::Command,
+        ) -> &'static ::events::model::CommandModel {
+            match command {
+                Wish::Make { .. } => &Self::MODEL.commands[0usize],
+                Wish::Find { .. } => &Self::MODEL.commands[1usize],
+                Wish::Use { .. } => &Self::MODEL.commands[2usize],
+                Wish::Rename { .. } => &Self::MODEL.commands[3usize],
+                Wish::See { .. } => &Self::MODEL.commands[4usize],
+                Wish::Burn { .. } => &Self::MODEL.commands[5usize],
+                Wish::UseAgain { .. } => &Self::MODEL.commands[6usize],
+                Wish::Ensure { .. } => &Self::MODEL.commands[7usize],
+                Wish::r#Loop { .. } => &Self::MODEL.commands[8usize],
+            }
+        }
+        fn on_conflict(
+            this: &Self,
+            id: &Self::Id,
+            command: Self::Command,
+            ctx: &::events::Context,
+        ) -> ::core::option::Option<Self::Event> {
+            match command {
+                Wish::Rename { holder } => {
+                    ::core::option::Option::Some(
+                        Self::__Rename_on_conflict(this, id, ctx, holder),
+                    )
+                }
+                _ => ::core::option::Option::None,
+            }
+        }
+        fn unique(
+            &self,
+        ) -> ::std::vec::Vec<::core::option::Option<::events::model::UniqueParts>> {
+            ::std::vec![
+                ::events::__private::unique_parts([::events::UniqueValue::unique_value(&
+                str::to_lowercase(& self.holder)), < Option < Door > as
+                ::events::UniqueValue > ::unique_value(& self.last), < Option < String >
+                as ::events::UniqueValue > ::unique_value(& self.r#type)]),
+                ::events::__private::unique_parts([< Option < String > as
+                ::events::UniqueValue > ::unique_value(& self.r#type),])
+            ]
+        }
     }
     #[automatically_derived]
     impl Pass {
@@ -917,6 +980,14 @@ const _: () = {
             ::core::result::Result::Ok(
                 ::events::Decision::one(Fact::Renamed { holder, from }),
             )
+        }
+        fn __Rename_on_conflict(
+            &self,
+            id: &PassNumber,
+            ctx: &::events::Context,
+            holder: String,
+        ) -> Fact {
+            Fact::Seen { by: holder }
         }
         #[inline]
         fn __See(

@@ -35,6 +35,7 @@
     #[require(self.used < 100, "worn".into())]
     #[require(door != Door::Back, format!("{id}").into())]
     Use => Used,
+    #[on_conflict(Seen { by: holder })]
     Rename => Renamed,
     See => Seen,
     #[decide(self.burn(&by))]
@@ -58,6 +59,7 @@ pub(crate) struct Pass {
     version: Version,
     /// Who has it.
     #[serde(default, alias = "owner")]
+    #[unique(by = str::to_lowercase, with(last, r#type), show_holder)]
     holder: String,
     #[on(Used += 1, Found += times.iter().sum::<u32>(), Polished = 0)]
     used: u32,
@@ -70,6 +72,7 @@ pub(crate) struct Pass {
     last: Option<Door>,
     #[on(Used |= note.flags(), Burnt <<= 1)]
     flags: u8,
+    #[unique]
     #[on(r#Loop = Some(r#type))]
     r#type: Option<String>,
 }

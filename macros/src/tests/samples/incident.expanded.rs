@@ -394,6 +394,7 @@ const _: () = {
                     ],
                     events: &["Reported"],
                     reads: ::factum::model::Reads::Fields(&[]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::factum::model::CommandModel {
                     name: "ChangeText",
@@ -408,6 +409,7 @@ const _: () = {
                     ],
                     events: &["TextChanged"],
                     reads: ::factum::model::Reads::Fields(&["status"]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::factum::model::CommandModel {
                     name: "Close",
@@ -422,6 +424,7 @@ const _: () = {
                     ],
                     events: &["Closed"],
                     reads: ::factum::model::Reads::Fields(&["status"]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::factum::model::CommandModel {
                     name: "Assign",
@@ -436,6 +439,7 @@ const _: () = {
                     ],
                     events: &["Assigned"],
                     reads: ::factum::model::Reads::Fields(&["assignee", "status"]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::factum::model::CommandModel {
                     name: "Reopen",
@@ -456,6 +460,7 @@ const _: () = {
                     ],
                     events: &["Reopened", "Assigned"],
                     reads: ::factum::model::Reads::Everything,
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::factum::model::CommandModel {
                     name: "Remove",
@@ -463,8 +468,10 @@ const _: () = {
                     fields: &[],
                     events: &["Removed"],
                     reads: ::factum::model::Reads::Fields(&[]),
+                    on_conflict: ::core::option::Option::None,
                 },
             ],
+            unique: &[],
         };
         fn create(
             id: &Self::Id,
@@ -604,6 +611,18 @@ const _: () = {
                         }
                     }
                 }
+            }
+        }
+        fn command_model(
+            command: &Self::Command,
+        ) -> &'static ::factum::model::CommandModel {
+            match command {
+                IncidentCommand::Report { .. } => &Self::MODEL.commands[0usize],
+                IncidentCommand::ChangeText { .. } => &Self::MODEL.commands[1usize],
+                IncidentCommand::Close { .. } => &Self::MODEL.commands[2usize],
+                IncidentCommand::Assign { .. } => &Self::MODEL.commands[3usize],
+                IncidentCommand::Reopen { .. } => &Self::MODEL.commands[4usize],
+                IncidentCommand::Remove { .. } => &Self::MODEL.commands[5usize],
             }
         }
     }

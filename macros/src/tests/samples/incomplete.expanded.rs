@@ -314,6 +314,7 @@ const _: () = {
                     ],
                     events: &["Opened"],
                     reads: ::factum::model::Reads::Fields(&[]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::factum::model::CommandModel {
                     name: "Add",
@@ -334,6 +335,7 @@ const _: () = {
                     ],
                     events: &["Added"],
                     reads: ::factum::model::Reads::Fields(&[]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::factum::model::CommandModel {
                     name: "Close",
@@ -341,6 +343,7 @@ const _: () = {
                     fields: &[],
                     events: &["Closed"],
                     reads: ::factum::model::Reads::Fields(&[]),
+                    on_conflict: ::core::option::Option::None,
                 },
                 ::factum::model::CommandModel {
                     name: "Throw",
@@ -348,8 +351,10 @@ const _: () = {
                     fields: &[],
                     events: &["Thrown"],
                     reads: ::factum::model::Reads::Fields(&[]),
+                    on_conflict: ::core::option::Option::None,
                 },
             ],
+            unique: &[],
         };
         fn create(
             _: &Self::Id,

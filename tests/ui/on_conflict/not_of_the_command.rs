@@ -1,23 +1,27 @@
-// `unique` is refused until it is carried out, never ignored.
+// A field of the event for a conflict is not one of the command.
 use factum::Aggregate;
 
 #[derive(Aggregate)]
+#[aggregate(error = String)]
 #[events {
     #[creates]
     Opened { owner },
     Renamed { owner },
+    RenamingFailed { #[audit] wanted: String },
     #[ends]
     Closed { reason: String },
 }]
 #[commands {
     Open => Opened,
+    #[on_conflict(RenamingFailed { wanted })]
     Rename => Renamed,
+    #[on_conflict(RenamingFailed { wanted: owner })]
+    RenameAgain => Renamed,
     Close => Closed,
 }]
 pub struct Account {
     #[id]
     number: u64,
-    #[unique]
     owner: String,
     #[on(Closed = Some(reason))]
     closed: Option<String>,

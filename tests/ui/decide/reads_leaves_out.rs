@@ -1,7 +1,8 @@
-// `on_conflict` is refused until it is carried out, never ignored.
+// A guard reads what `#[reads]` leaves out.
 use factum::Aggregate;
 
 #[derive(Aggregate)]
+#[aggregate(error = String)]
 #[events {
     #[creates]
     Opened { owner },
@@ -11,8 +12,10 @@ use factum::Aggregate;
 }]
 #[commands {
     Open => Opened,
-    #[on_conflict(Closed { reason: owner })]
-    Rename => Renamed,
+    #[require(self.closed.is_none(), "closed".to_owned())]
+    #[reads(names)]
+    #[decide(Ok((*names < 3).then_some(AccountEvent::Renamed { owner })))]
+    Rename { owner } => Renamed,
     Close => Closed,
 }]
 pub struct Account {

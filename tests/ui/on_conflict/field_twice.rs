@@ -1,0 +1,37 @@
+// A field of the event for a conflict is given twice.
+use factum::Aggregate;
+
+#[derive(Aggregate)]
+#[aggregate(error = String)]
+#[events {
+    #[creates]
+    Opened { owner },
+    Renamed { owner },
+    RenamingFailed { #[audit] wanted: String },
+    #[ends]
+    Closed { reason: String },
+}]
+#[commands {
+    Open => Opened,
+    #[on_conflict(RenamingFailed { wanted: owner, wanted: String::new() })]
+    Rename => Renamed,
+    #[on_conflict(RenamingFailed { wanted: owner })]
+    RenameAgain => Renamed,
+    Close => Closed,
+}]
+pub struct Account {
+    #[id]
+    number: u64,
+    owner: String,
+    #[on(Closed = Some(reason))]
+    closed: Option<String>,
+    #[on(Renamed += 1)]
+    names: u32,
+}
+
+fn main() {
+    let _ = [AccountCommand::Open { owner: String::new() }, AccountCommand::Rename { owner: String::new() }];
+    let _ = AccountCommand::Close { reason: String::new() };
+    let _ = [AccountEvent::Opened { owner: String::new() }, AccountEvent::Closed { reason: String::new() }];
+    let _ = factum::Repository::<Account>::new;
+}
