@@ -202,6 +202,19 @@ pub(super) fn categories(
     Ok(Page { events, last, end })
 }
 
+/// The events from this position on, if there are so many without a gap.
+pub(super) fn between(
+    session: &mut Session,
+    first: i64,
+    count: i64,
+) -> Result<Option<Vec<RecordedEvent>>, StoreError> {
+    let Session { connection, known, .. } = session;
+    let many = usize::try_from(count).unwrap_or(0);
+    let events = collect(connection, known, ALL, params![first.saturating_sub(1), count], many)?;
+    let ends = |event: &RecordedEvent| row_id(event.position) == Some(first.saturating_add(count) - 1);
+    Ok((many > 0 && events.len() == many && events.last().is_some_and(ends)).then_some(events))
+}
+
 /// The position of the last event.
 pub(super) fn head(connection: &Connection) -> Result<Position, StoreError> {
     let select = connection.prepare_cached(HEAD);
