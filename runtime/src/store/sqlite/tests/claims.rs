@@ -193,7 +193,7 @@ async fn changes_have_their_turn_among_commits() {
             for round in 0..10 {
                 let stream = format!("{writer}/{round}");
                 store.append(with(made(&stream), vec![])).await.unwrap();
-                if writer % 5 == 0 {
+                if writer.is_multiple_of(5) {
                     store.constrain(&of("thing"), Some(Standing::Building)).await.unwrap();
                     let held = store.claim(&[claim("x", &stream), claim(&stream, &stream)]).await.unwrap();
                     assert_eq!(held[1], stream_id(&stream));
@@ -234,6 +234,7 @@ async fn damage_is_noticed() {
         "UPDATE keys SET fingerprint = x'00'",
         "UPDATE keys SET events = 0",
         "UPDATE keys SET events = -1",
+        "UPDATE keys SET events = 9223372036854775807",
         "UPDATE keys SET events = 4",
         "UPDATE keys SET position = 9223372036854775807",
         "UPDATE keys SET position = -9223372036854775808",
