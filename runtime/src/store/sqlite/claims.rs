@@ -8,7 +8,7 @@ use super::{
     connection::Session,
     error::failed,
     known,
-    record::{find_stream, insert_stream},
+    record::{find_stream, reserve_stream},
     tail::End,
 };
 use crate::store::{
@@ -67,7 +67,7 @@ pub(super) fn change(session: &mut Session, commit: &Commit, committed: &Committ
         let ClaimChange::Take(claim) = change else { continue };
         let owner = match streams.get(&claim.owner) {
             Some(key) => *key,
-            None => find_or_insert(session, &claim.owner)?,
+            None => find_or_reserve(session, &claim.owner)?,
         };
         if let Some(constraint) = session.constraints.key(claim, Standing::InForce) {
             take(session, claim, constraint, owner)?;
@@ -89,7 +89,7 @@ pub(super) fn collect(session: &mut Session, claims: &[Claim]) -> Result<Vec<Str
         holders.push(match holder(session, claim)? {
             Some(holder) => holder,
             None => {
-                find_or_insert(session, &claim.owner)
+                find_or_reserve(session, &claim.owner)
                     .and_then(|owner| take(session, claim, constraint, owner))
                     .map_err(|error| {
                         failed(&format!("collecting claims of `{}`", claim.constraint), error)
@@ -121,11 +121,11 @@ fn take(session: &Session, claim: &Claim, constraint: i64, owner: i64) -> Result
     insert.execute(params![bytes(&claim.value), constraint, owner]).map(drop)
 }
 
-/// The key of a stream that may have no events.
-fn find_or_insert(session: &mut Session, stream: &StreamId) -> Result<i64, Error> {
+/// The key of a stream, which need not have begun.
+fn find_or_reserve(session: &mut Session, stream: &StreamId) -> Result<i64, Error> {
     match find_stream(session, stream)? {
         Some(key) => Ok(key),
-        None => insert_stream(session, stream).map(|(_, key)| key),
+        None => reserve_stream(session, stream),
     }
 }
 

@@ -29,13 +29,15 @@ const FIND_STREAM: &str = "SELECT key FROM streams WHERE category = ?1 AND id = 
 const COMMIT: &str = "SELECT position FROM commits WHERE id = ?1";
 const NEW_CATEGORY: &str = "INSERT INTO categories (name) VALUES (?1)";
 const NEW_STREAM: &str = "INSERT INTO streams (category, id) VALUES (?1, ?2)";
+const RESERVE: &str = "INSERT INTO reserved (stream) VALUES (?1)";
+const BEGUN: &str = "DELETE FROM reserved WHERE stream = ?1";
 const NEW_EVENT: &str = "INSERT INTO events (stream, version, category, at, id, name, schema, \
      format, metadata, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const NEW_COMMIT: &str = "INSERT INTO commits (id, position) VALUES (?1, ?2)";
 
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 4] = [AT_VERSION, FROM_POSITION, FIND_STREAM, COMMIT];
+pub(super) const STATEMENTS: [&str; 5] = [AT_VERSION, FROM_POSITION, FIND_STREAM, COMMIT, BEGUN];
 
 /// Records the commit, or says why not. Where the answer is an error and something was written, the transaction has to
 /// be rolled back.
@@ -244,7 +246,7 @@ impl Recording<'_> {
     }
 }
 
-/// Makes a stream, and its category if that is new too. A stream that holds claims may be there without events.
+/// Makes a stream, and its category if that is new too. One that is reserved is there already.
 pub(super) fn insert_stream(session: &mut Session, stream: &StreamId) -> Result<(i64, i64), Error> {
     let Session { connection, known, .. } = session;
     let category = match known.category_key(connection, stream.category())? {
@@ -257,12 +259,21 @@ pub(super) fn insert_stream(session: &mut Session, stream: &StreamId) -> Result<
     };
     let inserted = connection.prepare_cached(NEW_STREAM)?.insert(params![category, stream.id()]);
     match inserted {
-        Err(error) if is_duplicate(&error) => {
-            let found = find_stream(session, stream)?;
-            found.map(|key| (category, key)).ok_or(error)
-        }
+        Err(error) if is_duplicate(&error) => match find_stream(session, stream)? {
+            Some(key) if session.connection.prepare_cached(BEGUN)?.execute([key])? == 1 => {
+                Ok((category, key))
+            }
+            _ => Err(error),
+        },
         inserted => inserted.map(|key| (category, key)),
     }
+}
+
+/// Makes a stream that has no events yet.
+pub(super) fn reserve_stream(session: &mut Session, stream: &StreamId) -> Result<i64, Error> {
+    let (_, key) = insert_stream(session, stream)?;
+    session.connection.prepare_cached(RESERVE)?.execute([key])?;
+    Ok(key)
 }
 
 /// The key of a stream.

@@ -25,6 +25,8 @@ const VERSION: i32 = 1;
 /// - The index on `category` ends, like every index, with the position.
 /// - `commits` holds the ids of commits that expected no version. Others are recognised by their events.
 /// - `keys` and `claims` hold hashes, not what somebody chose or typed: they are short, and nobody reads it there.
+/// - `reserved` is there for streams that are given a value before their first event. Any other stream that is in `streams`
+///   and has no events is damaged, and nobody begins it anew.
 /// - A constraint names its category, because it may be there before the first stream is. Its claims go when it goes.
 const TABLES: &str = "
 CREATE TABLE categories (
@@ -80,6 +82,10 @@ CREATE TABLE claims (
     \"constraint\" INTEGER NOT NULL REFERENCES constraints,
     owner        INTEGER NOT NULL REFERENCES streams
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reserved (
+    stream INTEGER PRIMARY KEY REFERENCES streams
+) STRICT;
 
 -- For people.
 CREATE VIEW log AS

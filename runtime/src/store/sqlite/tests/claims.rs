@@ -180,6 +180,9 @@ async fn a_holder_may_have_no_events() {
     store.append(with(made("b"), vec![ClaimChange::Release(claim("y", "b"))])).await.unwrap();
     store.append(wants("d", "y")).await.unwrap();
     assert_eq!([versions(&store, "a").await, versions(&store, "b").await], [1, 1]);
+    // Only "elsewhere" has not begun.
+    let writer = lock(&store.core.writer);
+    assert_eq!(rows(&writer.session.connection, "reserved"), 1);
 }
 
 /// Commits and other changes wait in one queue.
