@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{
     SqliteOptions, Synchronous,
+    constraints::Constraints,
     error::failed,
     known::Known,
     patience::Patience,
@@ -21,7 +22,7 @@ use super::{
 use crate::store::{Durability, StoreError, StoreErrorKind, key::StoreKey};
 
 /// Large enough for every statement there is, so that each is compiled once.
-const STATEMENTS: usize = 32;
+const STATEMENTS: usize = 48;
 
 /// How much of the database each connection keeps in memory.
 const CACHE_KIB: i64 = 8 * 1024;
@@ -35,6 +36,7 @@ const LOG_PAGES: i64 = 4000;
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) known: Known,
+    pub(super) constraints: Constraints,
     pub(super) store: StoreKey,
 }
 
@@ -46,7 +48,8 @@ impl Session {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // A transaction makes its own parents; to look for them again with each row would be for nothing.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
-        Ok(Self { connection, known: Known::default(), store })
+        let (known, constraints) = (Known::default(), Constraints::default());
+        Ok(Self { connection, known, constraints, store })
     }
 
     /// Carries out a statement that gives no rows.
@@ -59,7 +62,8 @@ impl Session {
         let failed = |error| failed("opening a database in memory", error);
         let connection = Connection::open_in_memory().map_err(failed)?;
         schema::create(&connection, "the database in memory")?;
-        Self::new(connection, store).map_err(failed)
+        let session = Self::new(connection, store).map_err(failed)?;
+        Ok(Self { constraints: Constraints::alone(), ..session })
     }
 }
 

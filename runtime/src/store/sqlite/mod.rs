@@ -1,7 +1,10 @@
 //! The embedded store: events in a SQLite file, or in a SQLite database in memory.
 
+mod claims;
 mod connection;
+mod constraints;
 mod error;
+mod keys;
 mod known;
 mod options;
 mod patience;
@@ -34,8 +37,9 @@ use self::{
     writer::Queue,
 };
 use super::{
-    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
-    Position, Store, StoreError, StoreErrorKind, StreamId, StreamPage, key::StoreKey,
+    AppendError, BoxFuture, Capabilities, Capability, Claim, Commit, Committed, Constraint, Durability,
+    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Standing, Store, StoreError,
+    StoreErrorKind, StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
 
@@ -166,6 +170,11 @@ impl Core {
         drop(writer);
         self.publish(&answers);
         answers
+    }
+
+    /// Changes something else, once it is its turn.
+    fn change(&self, change: impl FnOnce(&mut Writer)) {
+        change(&mut lock(&self.writer));
     }
 
     /// Wakes those who wait.
@@ -307,8 +316,43 @@ impl Store for SqliteStore {
         })
     }
 
+    fn remembered<'a>(
+        &'a self,
+        key: &'a IdempotencyKey,
+    ) -> BoxFuture<'a, Result<Option<Remembered>, StoreError>> {
+        Box::pin(async move { self.core.read(|session| keys::remembered(session, key)) })
+    }
+
+    fn constraints<'a>(
+        &'a self,
+        category: &'a Name,
+    ) -> BoxFuture<'a, Result<Vec<(Name, Standing)>, StoreError>> {
+        Box::pin(
+            async move { self.core.read(|session| constraints::of_category(&session.connection, category)) },
+        )
+    }
+
+    fn constrain<'a>(
+        &'a self,
+        constraint: &'a Constraint,
+        standing: Option<Standing>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let constraint = constraint.clone();
+            let change = move |session: &mut Session| constraints::constrain(session, &constraint, standing);
+            self.queue()?.change(change).await
+        })
+    }
+
+    fn claim<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
+        Box::pin(async move {
+            let claims = claims.to_vec();
+            self.queue()?.change(move |session| claims::collect(session, &claims)).await
+        })
+    }
+
     fn capabilities(&self) -> Capabilities {
-        let supported: &[_] = &[Capability::Originals];
+        let supported: &[_] = &[Capability::Claims, Capability::IdempotencyKeys, Capability::Originals];
         let wakes = !self.core.is_shared();
         Capabilities { wakes, ..Capabilities::new(self.core.durability).supporting(supported) }
     }

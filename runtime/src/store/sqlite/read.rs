@@ -12,7 +12,8 @@ use super::{
 use crate::{
     Version,
     store::{
-        Facts, Name, Page, Position, RecordedEvent, StoreError, StreamId, StreamPage, Tail, name::Names,
+        Commit, Facts, Name, Page, Position, RecordedEvent, StoreError, StreamId, StreamPage, Tail,
+        name::Names,
     },
 };
 
@@ -200,6 +201,23 @@ pub(super) fn categories(
         _ => head(&moment)?.max(after),
     };
     Ok(Page { events, last, end })
+}
+
+/// The events of a commit, from this position on, if there are so many without a gap.
+pub(super) fn between(
+    session: &mut Session,
+    first: i64,
+    count: i64,
+) -> Result<Option<Vec<RecordedEvent>>, StoreError> {
+    let Session { connection, known, .. } = session;
+    // No commit has more, so nor has what was recorded as one.
+    let many = usize::try_from(count).unwrap_or(0);
+    if many == 0 || many > Commit::MOST_EVENTS {
+        return Ok(None);
+    }
+    let events = collect(connection, known, ALL, params![first.saturating_sub(1), count], many)?;
+    let ends = |event: &RecordedEvent| row_id(event.position) == Some(first.saturating_add(count) - 1);
+    Ok((events.len() == many && events.last().is_some_and(ends)).then_some(events))
 }
 
 /// The position of the last event.

@@ -7,8 +7,10 @@ use rusqlite::{
 };
 
 use super::{
+    claims,
     connection::Session,
     error::{failed, is_duplicate},
+    keys,
     tail::{End, from_version, to_version},
     write::Answer,
 };
@@ -23,16 +25,19 @@ use crate::{
 const AT_VERSION: &str = "SELECT position, id FROM events WHERE stream = ?1 AND version = ?2";
 const FROM_POSITION: &str =
     "SELECT position, id, version, at FROM events WHERE position >= ?1 ORDER BY position";
+const FIND_STREAM: &str = "SELECT key FROM streams WHERE category = ?1 AND id = ?2";
 const COMMIT: &str = "SELECT position FROM commits WHERE id = ?1";
 const NEW_CATEGORY: &str = "INSERT INTO categories (name) VALUES (?1)";
 const NEW_STREAM: &str = "INSERT INTO streams (category, id) VALUES (?1, ?2)";
+const RESERVE: &str = "INSERT INTO reserved (stream) VALUES (?1)";
+const BEGUN: &str = "DELETE FROM reserved WHERE stream = ?1";
 const NEW_EVENT: &str = "INSERT INTO events (stream, version, category, at, id, name, schema, \
      format, metadata, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 const NEW_COMMIT: &str = "INSERT INTO commits (id, position) VALUES (?1, ?2)";
 
 /// For the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 3] = [AT_VERSION, FROM_POSITION, COMMIT];
+pub(super) const STATEMENTS: [&str; 5] = [AT_VERSION, FROM_POSITION, FIND_STREAM, COMMIT, BEGUN];
 
 /// Records the commit, or says why not. Where the answer is an error and something was written, the transaction has to
 /// be rolled back.
@@ -53,12 +58,14 @@ impl Recording<'_> {
         if unconditional && let Some(first) = self.remembered().map_err(failed_recording)? {
             return self.first_answer(first);
         }
-        // After a read of the stream there is nothing to look up, and the insertion itself notices a conflict.
+        // After a read of the stream there is nothing to look up, and the insertion itself notices a conflict. If
+        // something else is against the commit, that may be because it was recorded before, or a conflict as well.
         if let [append] = commit.appends.as_slice()
             && let Some(end) = End::given(append, self.session.store)
+            && self.refuse()?.is_none()
             && let Some(appended) = self.insert_after(end, append).map_err(failed_recording)?
         {
-            return Ok(Committed { appends: vec![appended] });
+            return self.complete(vec![appended], unconditional);
         }
         // First all checks, then all writes: a conflict leaves nothing that would have to be undone.
         let mut ends = Vec::with_capacity(commit.appends.len());
@@ -67,10 +74,13 @@ impl Recording<'_> {
             let end = End::find(self.session, &append.stream).map_err(failed_recording)?;
             let actual = end.as_ref().map_or(Version::NONE, |end| end.version);
             if append.expected.version().is_some_and(|expected| expected != actual) {
-                return self.refuse(append, index, end.as_ref());
+                return self.at_another_version(append, index, end.as_ref());
             }
             index += append.events.len();
             ends.push(end);
+        }
+        if let Some(refusal) = self.refuse()? {
+            return Err(refusal);
         }
         let mut appends = Vec::with_capacity(commit.appends.len());
         let mut index = 0;
@@ -78,7 +88,31 @@ impl Recording<'_> {
             appends.push(self.insert(append, index, end.as_ref()).map_err(failed_recording)?);
             index += append.events.len();
         }
+        self.complete(appends, unconditional)
+    }
+
+    /// What is against the commit, whatever versions its streams have.
+    fn refuse(&mut self) -> Result<Option<AppendError>, StoreError> {
+        let Self { session, commit, .. } = self;
+        session.constraints.look(&session.connection)?;
+        if let Some(refusal) = session.constraints.refuse(commit) {
+            return Ok(Some(refusal.into()));
+        }
+        if let Some(key) = &commit.key
+            && keys::is_used(&session.connection, key).map_err(failed_recording)?
+        {
+            return Ok(Some(AppendError::KeyUsed { key: key.clone() }));
+        }
+        claims::refuse(session, commit)
+    }
+
+    /// Writes what belongs to the commit besides its events.
+    fn complete(&mut self, appends: Vec<Appended>, unconditional: bool) -> Answer {
         let committed = Committed { appends };
+        claims::change(self.session, self.commit, &committed).map_err(failed_recording)?;
+        if let Some(key) = &self.commit.key {
+            keys::remember(&self.session.connection, key, &committed).map_err(failed_recording)?;
+        }
         if unconditional {
             self.remember(&committed).map_err(failed_recording)?;
         }
@@ -101,7 +135,7 @@ impl Recording<'_> {
         let (category, key, last, last_at) = match end {
             Some(end) => (end.category, end.key, end.version, end.at),
             None => {
-                let (category, key) = self.insert_stream(&append.stream)?;
+                let (category, key) = insert_stream(self.session, &append.stream)?;
                 (category, key, Version::NONE, i64::MIN)
             }
         };
@@ -133,24 +167,9 @@ impl Recording<'_> {
         Ok(Appended { first: last.next(), positions, at: to_time(at)?, tail: Some(tail) })
     }
 
-    /// Makes a stream, and its category if that is new too.
-    fn insert_stream(&mut self, stream: &StreamId) -> Result<(i64, i64), Error> {
-        let Session { connection, known, .. } = &mut *self.session;
-        let category = match known.category_key(connection, stream.category())? {
-            Some(key) => key,
-            None => {
-                let key = connection.prepare_cached(NEW_CATEGORY)?.insert([stream.category().as_str()])?;
-                known.add_category(stream.category().clone(), key);
-                key
-            }
-        };
-        let key = connection.prepare_cached(NEW_STREAM)?.insert(params![category, stream.id()])?;
-        Ok((category, key))
-    }
-
     /// The stream is not at the version that is expected: because this very commit was recorded before, or because
     /// another one was.
-    fn refuse(&self, append: &Append, index: usize, end: Option<&End>) -> Answer {
+    fn at_another_version(&self, append: &Append, index: usize, end: Option<&End>) -> Answer {
         let expected = append.expected.version().unwrap_or_default();
         if let Some(end) = end
             && let Some((position, id)) = self.event_at(end.key, expected.next()).map_err(failed_recording)?
@@ -225,6 +244,44 @@ impl Recording<'_> {
         let id = self.commit.id.as_uuid();
         self.session.connection.prepare_cached(NEW_COMMIT)?.execute(params![id.as_bytes(), first]).map(drop)
     }
+}
+
+/// Makes a stream, and its category if that is new too. One that is reserved is there already.
+pub(super) fn insert_stream(session: &mut Session, stream: &StreamId) -> Result<(i64, i64), Error> {
+    let Session { connection, known, .. } = session;
+    let category = match known.category_key(connection, stream.category())? {
+        Some(key) => key,
+        None => {
+            let key = connection.prepare_cached(NEW_CATEGORY)?.insert([stream.category().as_str()])?;
+            known.add_category(stream.category().clone(), key);
+            key
+        }
+    };
+    let inserted = connection.prepare_cached(NEW_STREAM)?.insert(params![category, stream.id()]);
+    match inserted {
+        Err(error) if is_duplicate(&error) => match find_stream(session, stream)? {
+            Some(key) if session.connection.prepare_cached(BEGUN)?.execute([key])? == 1 => {
+                Ok((category, key))
+            }
+            _ => Err(error),
+        },
+        inserted => inserted.map(|key| (category, key)),
+    }
+}
+
+/// Makes a stream that has no events yet.
+pub(super) fn reserve_stream(session: &mut Session, stream: &StreamId) -> Result<i64, Error> {
+    let (_, key) = insert_stream(session, stream)?;
+    session.connection.prepare_cached(RESERVE)?.execute([key])?;
+    Ok(key)
+}
+
+/// The key of a stream.
+pub(super) fn find_stream(session: &mut Session, stream: &StreamId) -> Result<Option<i64>, Error> {
+    let Session { connection, known, .. } = session;
+    let Some(category) = known.category_key(connection, stream.category())? else { return Ok(None) };
+    let mut select = connection.prepare_cached(FIND_STREAM)?;
+    select.query_row(params![category, stream.id()], |row| row.get(0)).optional()
 }
 
 /// Metadata as JSON. What says nothing is an empty object, which is not the same as none.

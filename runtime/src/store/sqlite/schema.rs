@@ -13,8 +13,9 @@ const VERSION: i32 = 1;
 
 /// Every text and number is there as itself, for any tool that reads SQLite.
 ///
-/// - Nothing is ever updated or deleted, so keys, once committed, stand for ever. An append writes one row of `events`
-///   and its two index entries; no counter is kept anywhere, because each page that is touched is written to the log.
+/// - Nothing of events and streams is ever updated or deleted, so keys, once committed, stand for ever. An append writes
+///   one row of `events` and its two index entries; no counter is kept anywhere, because each page that is touched is
+///   written to the log.
 /// - `position` is one more than the last one, inside of the transaction that writes it. SQLite has one writer at a
 ///   time, so the order of positions is the order of commits, and no gap fills late.
 /// - `payload` is text where `format` is NULL (JSON), else a blob. The columns that a load reads come first, because
@@ -23,6 +24,10 @@ const VERSION: i32 = 1;
 ///   a scan reads costs time for each event. It is NULL where nothing was said; people see its parts in `log`.
 /// - The index on `category` ends, like every index, with the position.
 /// - `commits` holds the ids of commits that expected no version. Others are recognised by their events.
+/// - `keys` and `claims` hold hashes, not what somebody chose or typed: they are short, and nobody reads it there.
+/// - `reserved` is there for streams that are given a value before their first event. Any other stream that is in `streams`
+///   and has no events is damaged, and nobody begins it anew.
+/// - A constraint names its category, because it may be there before the first stream is. Its claims go when it goes.
 const TABLES: &str = "
 CREATE TABLE categories (
     key  INTEGER PRIMARY KEY,
@@ -57,6 +62,30 @@ CREATE TABLE commits (
     id       BLOB PRIMARY KEY,
     position INTEGER NOT NULL  -- of its first event
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keys (
+    hash        BLOB PRIMARY KEY, -- of an idempotency key and its category
+    fingerprint BLOB NOT NULL,    -- of the command
+    position    INTEGER NOT NULL, -- of the first event of the commit
+    events      INTEGER NOT NULL  -- how many it has
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE constraints (
+    key      INTEGER PRIMARY KEY,
+    category TEXT NOT NULL,
+    name     TEXT NOT NULL UNIQUE,
+    standing TEXT NOT NULL        -- 'building' or 'in force'
+) STRICT;
+
+CREATE TABLE claims (
+    value        BLOB PRIMARY KEY, -- a hash of what is unique
+    \"constraint\" INTEGER NOT NULL REFERENCES constraints,
+    owner        INTEGER NOT NULL REFERENCES streams
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reserved (
+    stream INTEGER PRIMARY KEY REFERENCES streams
+) STRICT;
 
 -- For people.
 CREATE VIEW log AS

@@ -28,7 +28,7 @@ pub(super) struct End {
 impl End {
     /// Looks it up; `None` for a stream that nobody has written to.
     pub(super) fn find(session: &mut Session, stream: &StreamId) -> Result<Option<Self>, Error> {
-        let Session { connection, known, store } = session;
+        let Session { connection, known, store, .. } = session;
         let Some(category) = known.category_key(connection, stream.category())? else { return Ok(None) };
         let mut select = connection.prepare_cached(LAST)?;
         select

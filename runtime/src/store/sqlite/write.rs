@@ -56,6 +56,24 @@ impl Writer {
         commits.iter().zip(answers).map(|(commit, answer)| answer.unwrap_or_else(|| alone(commit))).collect()
     }
 
+    /// Carries out something else than a commit, in a transaction of its own. Waits for other processes.
+    pub(super) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        Patience::of(self.patience)
+            .attempt(|| self.begin())
+            .map_err(|error| failed("beginning a transaction", error))?;
+        let outcome = change(&mut self.session).and_then(|done| match self.commit() {
+            Ok(()) => Ok(done),
+            Err(error) => Err(failed("committing a transaction", error)),
+        });
+        if outcome.is_err() {
+            self.roll_back();
+        }
+        outcome
+    }
+
     /// Ends a transaction that holds this commit alone.
     fn finish(&mut self, commit: &Commit) -> Answer {
         let Judged { answer, wrote } = self.judge(commit);
@@ -112,6 +130,7 @@ impl Writer {
             self.session.known.forget();
             self.session.execute("ROLLBACK")?;
         }
+        self.session.constraints.begin();
         self.session.execute("BEGIN IMMEDIATE")
     }
 

@@ -8,17 +8,24 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Core, write::Answer};
+use super::{
+    Core,
+    connection::Session,
+    write::{Answer, Writer},
+};
 use crate::store::{AppendError, Commit, StoreError, StoreErrorKind};
 
 /// How many commits may be waiting, and so how many share a transaction at most. Appends beyond it wait for their turn
 /// to wait.
 const MOST: usize = 1024;
 
-struct Request {
-    commit: Commit,
-    answer: oneshot::Sender<Answer>,
+enum Request {
+    Append(Commit, oneshot::Sender<Answer>),
+    Change(Change),
 }
+
+/// Something else that is written. It hands its answer to who waits for it.
+type Change = Box<dyn FnOnce(&mut Writer) + Send>;
 
 /// Commits that wait for a transaction. All that are waiting when one begins share it, and so one sync.
 pub(super) struct Queue {
@@ -50,27 +57,54 @@ impl Queue {
     pub(super) async fn append(&self, commit: Commit) -> Answer {
         let id = commit.id;
         let (answer, answered) = oneshot::channel();
-        let request = Request { commit, answer };
-        let sent = match &self.requests {
-            Some(requests) => requests.send(request).await.is_ok(),
-            None => false,
-        };
-        if !sent {
-            return Err(gone().into());
-        }
+        self.send(Request::Append(commit, answer)).await?;
         answered.await.unwrap_or_else(|_| Err(AppendError::Unknown { commit: id, cause: gone() }))
+    }
+
+    /// Queues something else than a commit and waits for its answer. It has a transaction of its own.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let change = |writer: &mut Writer| {
+            // Who does not wait any more does not need the answer.
+            let _ = answer.send(writer.change(change));
+        };
+        self.send(Request::Change(Box::new(change))).await?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    async fn send(&self, request: Request) -> Result<(), StoreError> {
+        match &self.requests {
+            Some(requests) => requests.send(request).await.map_err(|_| gone()),
+            None => Err(gone()),
+        }
     }
 }
 
 /// Until the store is dropped and nothing waits any more.
 fn work_off(core: &Core, mut waiting: mpsc::Receiver<Request>) {
-    while let Some(first) = waiting.blocking_recv() {
+    let mut next = None;
+    while let Some(first) = next.take().or_else(|| waiting.blocking_recv()) {
+        let first = match first {
+            Request::Append(commit, answer) => (commit, answer),
+            Request::Change(change) => {
+                core.change(change);
+                continue;
+            }
+        };
         let mut senders = Vec::new();
         let answers = core.write(|| {
             // Only now that it is our turn: more may have come meanwhile.
-            let more = std::iter::from_fn(|| waiting.try_recv().ok());
-            let requests = std::iter::once(first).chain(more).take(MOST);
-            let (commits, answers) = requests.map(|Request { commit, answer }| (commit, answer)).unzip();
+            let more = std::iter::from_fn(|| match waiting.try_recv().ok()? {
+                Request::Append(commit, answer) => Some((commit, answer)),
+                change @ Request::Change(_) => {
+                    next = Some(change);
+                    None
+                }
+            });
+            let (commits, answers) = std::iter::once(first).chain(more).take(MOST).unzip();
             senders = answers;
             commits
         });

@@ -103,6 +103,19 @@ async fn an_event_of_no_stream_is_not_passed_over() {
     }
 }
 
+/// A stream that has lost all of its events is not begun anew.
+#[tokio::test]
+async fn a_stream_without_events_is_damage() {
+    let folder = stored().await;
+    folder.sql().execute_batch("DELETE FROM events").unwrap();
+    let store = folder.open().await.unwrap();
+    for expected in [Expected::NoStream, Expected::Any] {
+        let error = store.append(commit("a", expected, &["Made"])).await.unwrap_err();
+        let AppendError::Failed(error) = error else { panic!("{error}") };
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_missing_table_is_damage() {
     let folder = stored().await;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Gives the commits to the writer as one group.
-fn together(store: &SqliteStore, commits: Vec<Commit>) -> Vec<Answer> {
+pub(super) fn together(store: &SqliteStore, commits: Vec<Commit>) -> Vec<Answer> {
     store.core.write(|| commits)
 }
 

@@ -1,5 +1,6 @@
 //! What is particular to SQLite. What every store must do is told by the contract suite.
 
+mod claims;
 mod damage;
 mod files;
 mod groups;
@@ -12,7 +13,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::{Append, Expected, Name, NewEvent, Payload, StoreErrorKind};
+use crate::store::{Append, ClaimChange, ClaimValue, Expected, NewEvent, Payload};
 
 /// A folder of its own for a database.
 struct Folder(TempDir);

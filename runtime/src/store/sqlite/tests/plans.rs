@@ -1,7 +1,7 @@
 //! How SQLite finds what is asked for. Nobody runs ANALYZE on an event store, so the plans must be right without it.
 
 use super::{
-    super::{read, record, tail},
+    super::{claims, keys, read, record, tail},
     *,
 };
 
@@ -9,7 +9,9 @@ use super::{
 async fn every_statement_uses_its_index() {
     let store = SqliteStore::open(SqliteOptions::in_memory()).await.unwrap();
     let writer = lock(&store.core.writer);
-    for statement in read::STATEMENTS.into_iter().chain(record::STATEMENTS).chain([tail::LAST]) {
+    let reads = read::STATEMENTS.into_iter().chain([tail::LAST]);
+    let writes = record::STATEMENTS.into_iter().chain(claims::STATEMENTS).chain(keys::STATEMENTS);
+    for statement in reads.chain(writes) {
         let mut explain =
             writer.session.connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
         let count = explain.parameter_count();
