@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::{
+    claims::{Changes, Crowds},
+    keys::Keys,
     tail::{from_version, stream_key},
     text,
     write::Placed,
@@ -34,6 +36,9 @@ pub(super) struct Columns<'a> {
     pub(super) formats: Vec<Option<Cow<'a, str>>>,
     pub(super) contents: Vec<Option<&'a [u8]>>,
     pub(super) metadata: Vec<Option<String>>,
+    pub(super) crowds: Crowds<'a>,
+    pub(super) changes: Changes<'a>,
+    pub(super) keys: Keys,
 }
 
 impl<'a> Columns<'a> {
@@ -50,6 +55,8 @@ impl<'a> Columns<'a> {
             self.unconditional_ids.push(placed.commit.id.as_uuid());
             self.unconditional_commits.push(number);
         }
+        self.changes.add(number, &placed.commit);
+        self.keys.add(number, &placed.commit, self.ids.len());
         let mut index = 0;
         for (append, place) in placed.commit.appends.iter().zip(&placed.after) {
             let stream = stream_key(&append.stream);
@@ -63,6 +70,7 @@ impl<'a> Columns<'a> {
             self.streams.push(stream);
             self.firsts.push(from_version(version));
             self.commits.push(number);
+            self.crowds.add(append, &placed.commit.constraints);
             for event in &append.events {
                 let nth = self.event_commits.len();
                 self.event_commits.push(number);
