@@ -73,23 +73,30 @@ pub(super) struct Takes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    pub(super) fn add(&mut self, number: i32, commit: &'a Commit) {
+    /// What the commit changes, whose appends are to streams with these keys.
+    pub(super) fn add(&mut self, number: i32, commit: &'a Commit, streams: &[Uuid]) {
+        // Mostly it is for a stream of the commit itself.
+        let key = |owner: &StreamId| {
+            let mut appends = commit.appends.iter().zip(streams);
+            let known = appends.find(|(append, _)| append.stream == *owner);
+            known.map_or_else(|| stream_key(owner), |(_, key)| *key)
+        };
         for change in &commit.claims {
             let claim = change.claim();
             match change {
                 ClaimChange::Take(_) => {
                     let given_up_by = commit.claims.iter().find_map(|other| match other {
                         ClaimChange::Release(released) if released.value == claim.value => {
-                            Some(stream_key(&released.owner))
+                            Some(key(&released.owner))
                         }
                         _ => None,
                     });
-                    self.take(number, claim, given_up_by);
+                    self.take(number, claim, key(&claim.owner), given_up_by);
                 }
                 ClaimChange::Release(_) => {
                     let used = self.used(claim);
                     self.released.push(claim.value.as_uuid());
-                    self.releasers.push(stream_key(&claim.owner));
+                    self.releasers.push(key(&claim.owner));
                     self.release_uses.push(used);
                     self.release_commits.push(number);
                 }
@@ -97,11 +104,11 @@ impl<'a> Changes<'a> {
         }
     }
 
-    fn take(&mut self, number: i32, claim: &'a Claim, given_up_by: Option<Uuid>) {
+    fn take(&mut self, number: i32, claim: &'a Claim, owner: Uuid, given_up_by: Option<Uuid>) {
         let used = self.used(claim);
         self.takes.claims.push(claim);
         self.takes.values.push(claim.value.as_uuid());
-        self.takes.owners.push(stream_key(&claim.owner));
+        self.takes.owners.push(owner);
         self.takes.given_up_by.push(given_up_by);
         self.takes.uses.push(used);
         self.takes.commits.push(number);
@@ -179,7 +186,7 @@ pub(super) async fn constrain(
 pub(super) async fn claim(session: &Session, claims: &[Claim]) -> Result<Vec<StreamId>, Failure> {
     let mut changes = Changes::default();
     for claim in claims {
-        changes.take(0, claim, None);
+        changes.take(0, claim, stream_key(&claim.owner), None);
     }
     let takes = &changes.takes;
     let parameters: [&(dyn ToSql + Sync); 5] =

@@ -50,14 +50,18 @@ impl<'a> Columns<'a> {
         columns
     }
 
+    /// Whether a commit takes unique values, or is to be remembered under a key.
+    pub(super) fn claims_something(&self) -> bool {
+        !self.changes.takes.values.is_empty() || !self.keys.hashes.is_empty()
+    }
+
     fn add(&mut self, number: i32, placed: &'a Placed) {
         if placed.is_unconditional() {
             self.unconditional_ids.push(placed.commit.id.as_uuid());
             self.unconditional_commits.push(number);
         }
-        self.changes.add(number, &placed.commit);
         self.keys.add(number, &placed.commit, self.ids.len());
-        let mut index = 0;
+        let (mut index, others) = (0, self.streams.len());
         for (append, place) in placed.commit.appends.iter().zip(&placed.after) {
             let stream = stream_key(&append.stream);
             let category = text::encode(append.stream.category());
@@ -92,6 +96,8 @@ impl<'a> Columns<'a> {
                 index += 1;
             }
         }
+        let streams = self.streams.get(others..).unwrap_or_default();
+        self.changes.add(number, &placed.commit, streams);
     }
 }
 

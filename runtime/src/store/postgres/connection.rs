@@ -5,7 +5,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -56,6 +56,8 @@ pub(super) struct Session {
     pub(super) constrain: Statement,
     pub(super) claim: Statement,
     known: Mutex<Known>,
+    /// Whether the last batch with unique values or keys had one in it that was not free.
+    pub(super) denied: AtomicBool,
 }
 
 impl Session {
@@ -113,6 +115,7 @@ impl Session {
             constrain,
             claim,
             known: Mutex::default(),
+            denied: AtomicBool::default(),
         })
     }
 

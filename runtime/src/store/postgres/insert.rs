@@ -171,9 +171,9 @@ pub(super) async fn insert(
         &keys.events,
     ];
     let (plain, _) = parameters.split_at(18);
-    inserted(match (takes.values.as_slice(), keys.hashes.as_slice()) {
-        ([], []) => session.client.query_opt(&session.insert_all, plain).await,
-        _ => session.client.query_opt(&session.insert_claiming, &parameters).await,
+    inserted(match columns.claims_something() {
+        true => session.client.query_opt(&session.insert_claiming, &parameters).await,
+        false => session.client.query_opt(&session.insert_all, plain).await,
     })
 }
 

@@ -71,6 +71,10 @@ const MOST_BYTES: usize = 256 << 20;
 /// one statement: one round trip and one sync. So do loads that wait. Who is alone loads and appends over the same connection
 /// and waits for nobody. The store belongs to the runtime in which it is opened.
 ///
+/// # Constraints
+/// To put a constraint on record, in force or off the record waits for all who are appending, in whichever process, and
+/// those who come later wait for it. That takes a moment; off the record longer, because its claims are removed, too.
+///
 /// # Time limits
 /// A connection is given up after `connect_timeout` (10 seconds), a question after
 /// [`PostgresOptions::timeout`] (30 seconds). When the connection is lost while an append is on its way, it is given once

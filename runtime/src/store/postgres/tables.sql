@@ -243,10 +243,13 @@ END
 $$;
 
 -- Changes what is on record of a constraint: `force` tells whether it is in force or being built; NULL takes it from the
--- record, and its claims with it. One that is in force stays so. Whether it was there to be put in force.
-CREATE FUNCTION constrain(of_category text, named text, force boolean, OUT done boolean) LANGUAGE plpgsql AS $$
+-- record, and its claims with it, which are found by looking through all. One that is in force stays so. Whether it was
+-- there to be put in force.
+CREATE FUNCTION constrain(of_category text, named text, force boolean, OUT done boolean) LANGUAGE plpgsql
+SET lock_timeout = '5s' AS $$
 BEGIN
-    -- Until everybody who is appending has done so, and nobody begins to.
+    -- Until everybody who is appending has done so, and nobody begins to. Should somebody else hold the table, all appends
+    -- wait with this one, but not for long.
     LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE;
     done := true;
     IF force IS NULL THEN
