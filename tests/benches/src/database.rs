@@ -35,6 +35,11 @@ pub trait Database: Send + Sync {
     /// Loads, decodes and folds a stream. How many events it has.
     fn load(&self, stream: u64) -> Answer<'_, u64>;
 
+    /// The addresses with which people signed up, in no order.
+    fn addresses(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// Reads and decodes everything, in the order in which it was recorded. How many events there are.
     fn replay<'a>(&'a self, watch: Watch<'a>) -> Answer<'a, u64>;
 }
@@ -46,6 +51,10 @@ pub enum Work {
     Command,
     /// Append the first event of a new stream.
     Append,
+    /// Sign up with an address that nobody else has.
+    SignUp,
+    /// The same without the rule.
+    SignUpFreely,
 }
 
 /// A program that clients call.
