@@ -1,9 +1,13 @@
 //! The replicated log: events in NATS JetStream.
 
+mod claims;
+mod constraints;
 mod consumer;
 mod get;
+mod keys;
 mod listen;
 mod message;
+mod note;
 mod options;
 mod outgoing;
 mod read;
@@ -22,10 +26,18 @@ use tokio::{sync::Semaphore, time::timeout};
 
 pub use options::JetStreamOptions;
 
-use self::{listen::Listener, scan::Readers, server::Server, setup::Forbidden, subject::Subjects};
+use self::{
+    constraints::Records,
+    listen::Listener,
+    scan::{Behind, Readers},
+    server::Server,
+    setup::Forbidden,
+    subject::Subjects,
+};
 use super::{
-    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
-    Position, Store, StoreError, StoreErrorKind, StreamId, StreamPage, key::StoreKey,
+    AppendError, BoxFuture, Capabilities, Capability, Claim, Commit, Committed, Constraint, Durability,
+    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Standing, Store, StoreError,
+    StoreErrorKind, StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
 
@@ -76,6 +88,8 @@ pub struct JetStreamStore {
     listener: Listener,
     batches: Semaphore,
     readers: Readers,
+    behind: Behind,
+    records: Records,
     /// The largest message that the stream takes.
     largest: usize,
     capabilities: Capabilities,
@@ -113,7 +127,7 @@ impl JetStreamStore {
         };
         let largest =
             usize::try_from(config.max_message_size).ok().filter(|size| *size > 0).unwrap_or(usize::MAX);
-        let supported: &[_] = &[Capability::Originals];
+        let supported: &[_] = &[Capability::Claims, Capability::IdempotencyKeys, Capability::Originals];
         let capabilities = Capabilities {
             wakes: true,
             replicas: config.num_replicas,
@@ -131,6 +145,8 @@ impl JetStreamStore {
             listener,
             batches: Semaphore::new(MOST_BATCHES),
             readers: Readers::default(),
+            behind: Behind::default(),
+            records: Records::default(),
             largest,
             capabilities,
         })
@@ -216,6 +232,32 @@ impl Store for JetStreamStore {
                 let _ = tokio::time::timeout(pause, heard.changed()).await;
             }
         })
+    }
+
+    fn remembered<'a>(
+        &'a self,
+        key: &'a IdempotencyKey,
+    ) -> BoxFuture<'a, Result<Option<Remembered>, StoreError>> {
+        Box::pin(async move { self.in_time("looking for a key", self.kept(key)).await? })
+    }
+
+    fn constraints<'a>(
+        &'a self,
+        category: &'a Name,
+    ) -> BoxFuture<'a, Result<Vec<(Name, Standing)>, StoreError>> {
+        Box::pin(async move { self.in_time("looking for constraints", self.on_record(category)).await? })
+    }
+
+    fn constrain<'a>(
+        &'a self,
+        constraint: &'a Constraint,
+        standing: Option<Standing>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.put_on_record(constraint, standing))
+    }
+
+    fn claim<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
+        Box::pin(self.collect(claims))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -122,16 +122,21 @@ impl Server {
         }
     }
 
-    /// Gives a message to be stored, after others that belong to it.
+    /// Gives a message to be stored, after others that belong to it, unless it is later than this when there is a connection.
     pub(super) async fn publish(
         &self,
         messages: Vec<(String, HeaderMap, bytes::Bytes)>,
+        until: Instant,
     ) -> Result<Ack, Trouble> {
         let mut messages = messages.into_iter();
         let Some((subject, headers, payload)) = messages.next_back() else {
             return Err(Trouble::Refused(said("nothing was given to be stored")));
         };
         let first: Vec<_> = messages.collect();
+        self.connected().await?;
+        if Instant::now() >= until {
+            return Err(Trouble::Busy(said("what is on record may have changed")));
+        }
         if !first.is_empty() {
             let subjects: Vec<_> = first.iter().map(|(subject, ..)| subject.clone()).collect();
             let subjects: Vec<_> = subjects.iter().map(String::as_str).collect();
