@@ -19,7 +19,7 @@ use super::{
 use crate::store::{AppendError, Claim, ClaimChange, ClaimValue, Commit, StoreError, StreamId};
 
 /// How many values are looked up at the same time for a commit.
-const LOOKED_UP: usize = 16;
+const LOOKED_UP: usize = 64;
 
 /// How many values are collected at the same time.
 const COLLECTED: usize = 64;
@@ -145,10 +145,7 @@ impl JetStreamStore {
                     Ok(Attempt::Stored(_) | Attempt::Known(_)) => return Ok(claim.owner.clone()),
                     Ok(Attempt::Stale) => said("others want the value all the time"),
                     Err(Trouble::Refused(error)) => return Err(error),
-                    Err(trouble) => {
-                        sleep(PAUSE).await;
-                        trouble.into_error()
-                    }
+                    Err(trouble) => trouble.into_error(),
                 };
             if Instant::now() >= deadline {
                 return Err(trouble);
@@ -159,6 +156,7 @@ impl JetStreamStore {
                 Some(holder) => return Ok(holder),
                 None => sequence = found.sequence,
             }
+            sleep(PAUSE).await;
         }
     }
 }

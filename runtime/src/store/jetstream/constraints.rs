@@ -1,6 +1,7 @@
 //! Which constraints are on record, and how writers know it.
 //!
-//! The server stores a commit without seeing what is on record. So each writer looks himself, and what he saw holds for
+//! The server stores a commit without seeing what is on record: it could compare the last message of another subject, but
+//! of several servers it then stores one such commit at a time. So each writer looks himself, and goes by what he saw for
 //! [`VIEW`]; who changes the record waits until nobody goes by what he saw before.
 
 use std::{
@@ -23,10 +24,13 @@ use super::{
 };
 use crate::store::{ClaimChange, Commit, Constraint, Name, Standing, StoreError, StreamId};
 
-/// How long a writer goes by what he saw on record.
+/// How long after he looked a writer gives commits to the server that go by what he saw …
 const VIEW: Duration = Duration::from_secs(2);
 
-/// How long a commit that was given to the server is on its way to it, at most.
+/// … and how long he begins new ones, so that there is time to look for what they are about.
+const BEGUN: Duration = Duration::from_secs(1);
+
+/// How long a commit that was given is on its way to the server, at most.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 /// What this store saw on record.
@@ -93,12 +97,12 @@ impl Records {
     }
 
     fn get(&self, category: &Name) -> Option<Arc<Seen>> {
-        self.lock().get(category).filter(|seen| seen.at.elapsed() < VIEW).map(Arc::clone)
+        self.lock().get(category).filter(|seen| seen.at.elapsed() < BEGUN).map(Arc::clone)
     }
 
     fn keep(&self, category: &Name, seen: &Arc<Seen>) {
         let mut all = self.lock();
-        all.retain(|_, seen| seen.at.elapsed() < VIEW);
+        all.retain(|_, seen| seen.at.elapsed() < BEGUN);
         all.insert(category.clone(), Arc::clone(seen));
     }
 

@@ -62,7 +62,14 @@ const MOST_BATCHES: usize = 16;
 /// three replicas, an acknowledged commit is with two servers at least.
 ///
 /// # Processes
-/// Any number of processes may use the same stream. The server judges the expected version of each stream.
+/// Any number of processes may use the same stream. The server judges the expected version of each stream, and whether
+/// unique values and idempotency keys are free.
+///
+/// It does not judge which constraints are on record. Each process looks before it writes, and goes by what it saw for 2
+/// seconds at most; [`constrain`](Store::constrain) returns 4 seconds after it has changed the record. That nobody goes
+/// around a constraint rests on this: what a process gives to its connection is with the server within 2 seconds, or never.
+/// A process that stands still just then, or a network that delivers later, can go around it. Before the store has its first
+/// event nobody waits: the server sees that nothing was put on record meanwhile.
 ///
 /// # Concurrency
 /// Everything goes over one connection, and nobody waits for the answers of others before asking. The store belongs to the
@@ -77,7 +84,9 @@ const MOST_BATCHES: usize = 16;
 /// A commit of one stream is one message with all of its events, as long as they fit; of several, a batch that the server
 /// stores as a whole. The subject is `name.e.category.id.page.version`, where whatever is no letter or digit is written as
 /// `%` and two digits, and a page has 512 versions. A commit that expects nothing has a mark in `name.c.id` beside it, by
-/// which it is recognised. When events are stored, the server tells `name.t.…`, with the same end.
+/// which it is recognised. The last message in `name.u.hash` says who holds a unique value, the one in `name.k.hash` what was
+/// recorded under an idempotency key, and the last one in `name.r.category` which constraints are on record; with the values
+/// and the key of a commit, the server stores at most 1,000 messages together. When events are stored, the server tells `name.t.…`, with the same end.
 ///
 /// How many servers keep the stream is asked when the store is opened: open it anew after that was changed.
 #[derive(Debug)]
