@@ -7,7 +7,11 @@ use factum::store::{
     Position, Standing, StoreErrorKind, StreamId,
 };
 use factum_tests::nats::Nats;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
 
 use super::{Subject, all, commit, stream};
 
@@ -110,34 +114,62 @@ async fn as_many_values_as_there_are_messages() {
     store.append(again).await.unwrap();
 }
 
-/// Nobody waits for others before there are events, and still nobody writes the first one past a constraint.
+/// A way to the server on which events take this long. Its port.
+async fn slow(server: u16, events: Duration) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (mut asks, mut told) = client.into_split();
+            let (mut answers, mut asked) =
+                TcpStream::connect(("127.0.0.1", server)).await.unwrap().into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut answers, &mut told).await });
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 1 << 16];
+                while let Ok(count @ 1..) = asks.read(&mut bytes).await {
+                    if bytes[..count].windows(4).any(|part| part == b"HPUB") {
+                        sleep(events).await;
+                    }
+                    asked.write_all(&bytes[..count]).await.unwrap();
+                }
+            });
+        }
+    });
+    port
+}
+
+/// Before there are events, nobody who changes the record waits for those who write; then it is the server that sees it.
 #[tokio::test]
-async fn the_first_event_goes_around_no_constraint() {
+async fn what_is_on_its_way_goes_around_no_constraint() {
     let Some(server) = Nats::shared() else { return };
-    let url = server.url("values_first");
-    let [one, other] = [factum::open(&url).await.unwrap(), factum::open(&url).await.unwrap()];
-    // Another handle looks what is on record, and finds nothing.
-    let late = commit("a", Expected::Exact(factum::Version::new(7)), 1);
-    assert!(matches!(other.append(late).await, Err(AppendError::Conflict { .. })));
-    for _ in 0..20 {
+    for (name, events, patience) in [("values_first", 0, 1_000), ("values_later", 1, 10_000)] {
+        let url = server.url(name);
+        let port = slow(server.port(0), Duration::from_millis(1_500)).await;
+        let one = factum::open(&url).await.unwrap();
+        let through = url.replace(&server.port(0).to_string(), &port.to_string());
+        let other = factum::open(&through).await.unwrap();
+        if events > 0 {
+            one.append(commit("before", Expected::NoStream, events)).await.unwrap();
+        }
         let writing = tokio::spawn({
             let other = other.clone();
-            async move { other.append(commit("a", Expected::Any, 1)).await }
+            async move { other.append(commit("a", Expected::NoStream, 1)).await }
         });
-        timeout(Duration::from_secs(20), one.constrain(&constraint(), Some(Standing::Building)))
-            .await
-            .unwrap()
-            .unwrap();
+        // He has looked, and his event is on its way.
+        sleep(Duration::from_millis(500)).await;
+        let constraint = constraint();
+        let constraining = one.constrain(&constraint, Some(Standing::Building));
+        timeout(Duration::from_millis(patience), constraining).await.unwrap().unwrap();
         let before = all(&one).await.len();
-        let outcome = writing.await.unwrap();
-        assert_eq!(all(&one).await.len(), before, "{outcome:?}");
-        match other.append(commit("b", Expected::Any, 1)).await {
+        match writing.await.unwrap() {
+            Ok(_) => assert_eq!((events, before), (1, 2)),
+            Err(AppendError::Failed(error)) => assert_eq!(error.kind(), StoreErrorKind::Constrained),
+            Err(error) => panic!("{error}"),
+        }
+        assert_eq!(all(&one).await.len(), before);
+        match other.append(commit("b", Expected::NoStream, 1)).await {
             Err(AppendError::Failed(error)) => assert_eq!(error.kind(), StoreErrorKind::Constrained),
             other => panic!("{other:?}"),
         }
-        if before > 0 {
-            break;
-        }
-        one.constrain(&constraint(), None).await.unwrap();
     }
 }

@@ -83,7 +83,8 @@ impl JetStreamStore {
             let Some(generation) = taken.or(*released).and_then(|claim| generation(claim, view)) else {
                 continue;
             };
-            // Also where it changes nothing: so it is held, or not, when the commit takes effect.
+            // Also where it changes nothing: so it is held, or not, when the commit takes effect, and nobody who still collects
+            // what was held before takes it for that.
             let held = note::encode(&Held::new(generation, holder.as_ref()))?;
             messages.push(Outgoing::new(self.subjects.value(*value), held, sequence));
         }
@@ -155,6 +156,12 @@ impl JetStreamStore {
             match found.holder {
                 Some(holder) => return Ok(holder),
                 None => sequence = found.sequence,
+            }
+            // If it was released since the constraint is in force, it is not the owner's any more.
+            let view = self.view_now([claim.owner.category()].into_iter()).await?;
+            let constraint = view.constraint(claim.owner.category(), &claim.constraint);
+            if constraint.is_none_or(|it| it.in_force || it.generation != generation) {
+                return Err(StoreError::not_being_built(&claim.constraint));
             }
             sleep(PAUSE).await;
         }

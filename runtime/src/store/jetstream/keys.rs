@@ -4,8 +4,9 @@ use uuid::Uuid;
 
 use super::{
     JetStreamStore,
-    message::Names,
+    message::{Names, damaged},
     note::{self, Kept},
+    outgoing::MOST_MESSAGES,
 };
 use crate::store::{IdempotencyKey, Remembered, StoreError};
 
@@ -16,8 +17,14 @@ impl JetStreamStore {
         let Kept { fingerprint, messages } = note::decode(&stored)?;
         let mut remembered = Remembered { fingerprint: fingerprint.into_bytes(), events: Vec::new() };
         let mut names = Names::default();
+        if messages as usize > MOST_MESSAGES {
+            return Err(damaged(stored.sequence));
+        }
         for stored in self.these(stored.sequence, messages).await? {
             if let Some(message) = self.event_message(&stored)? {
+                if message.part().1 != messages {
+                    return Err(damaged(stored.sequence));
+                }
                 message.events(None, &mut names, |event| remembered.events.push(event))?;
             }
         }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// So many messages the server stores together at most.
-const MOST_MESSAGES: usize = 1_000;
+pub(super) const MOST_MESSAGES: usize = 1_000;
 
 /// What the server counts of a message beside its payload.
 pub(super) const HEADERS: usize = 1 << 10;
