@@ -113,6 +113,19 @@ pub fn number(text: &str) -> Option<u64> {
     text.strip_prefix("text ")?.parse().ok()
 }
 
+/// The address of whoever signs up with this text: like those of people, they come in no order.
+#[must_use]
+pub fn address(text: &str) -> String {
+    let number = number(text).unwrap_or_default();
+    format!("{:016x}-{number}@example.org", number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+/// The number in an address.
+#[must_use]
+pub fn number_of(address: &str) -> Option<u64> {
+    address.strip_suffix("@example.org")?.split_once('-')?.1.parse().ok()
+}
+
 impl Runner {
     /// Of a program.
     pub fn new(name: &'static str, program: &Arc<impl Program>) -> Self {

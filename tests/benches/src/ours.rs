@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Fact,
-    database::{Answer, Database, Program, Runner, Watch, Work},
+    database::{Answer, Database, Program, Runner, Watch, Work, address},
     derived::{
         Guest, GuestCommand, Incident, IncidentCommand, IncidentEvent, Member, MemberCommand, MemberEvent,
     },
@@ -126,7 +126,8 @@ impl Database for Ours {
 struct Members(Repository<Member>);
 
 impl Program for Members {
-    async fn execute(&self, _: u64, email: String) -> Result<(), Error> {
+    async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
+        let email = address(&text);
         self.0.execute(&Uuid::now_v7(), MemberCommand::Register { email }).await?;
         Ok(())
     }
@@ -136,7 +137,8 @@ impl Program for Members {
 struct Guests(Repository<Guest>);
 
 impl Program for Guests {
-    async fn execute(&self, _: u64, email: String) -> Result<(), Error> {
+    async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
+        let email = address(&text);
         self.0.execute(&Uuid::now_v7(), GuestCommand::Register { email }).await?;
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::{Effort, Row};
 use crate::{
     Error,
     backends::Backend,
-    database::{Clients, Database, Length, Runner, Work, number},
+    database::{Clients, Database, Length, Runner, Work, number_of},
     measure::Turns,
 };
 
@@ -42,7 +42,7 @@ pub(super) async fn sign_ups(backend: &dyn Backend, effort: Effort) -> Result<Ve
 /// That everybody who was told so has signed up, once, and nobody else.
 async fn check(name: &str, database: &dyn Database, acknowledged: &mut [u64]) -> Result<(), Error> {
     let addresses = database.addresses().await?;
-    let mut found: Vec<_> = addresses.iter().filter_map(|address| number(address)).collect();
+    let mut found: Vec<_> = addresses.iter().filter_map(|address| number_of(address)).collect();
     found.sort_unstable();
     acknowledged.sort_unstable();
     if found == *acknowledged && found.len() == addresses.len() {

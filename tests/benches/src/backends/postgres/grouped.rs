@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Error as PostgresError, Statement, error::SqlState}
 use super::hand::{LOAD, connect, load, stream_name};
 use crate::{
     Error,
-    database::Program,
+    database::{Program, address},
     hand::{Command, decide},
 };
 
@@ -94,11 +94,12 @@ pub(super) struct SignUps(pub(super) Arc<Grouped>);
 
 impl Program for SignUps {
     async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
-        let payload = serde_json::json!({ "email": text }).to_string();
+        let address = address(&text);
+        let payload = serde_json::json!({ "email": address }).to_string();
         let (written, answer) = oneshot::channel();
         let stream = format!("member-{}", uuid::Uuid::now_v7());
         let request =
-            Request { stream, version: 1, name: "Registered", payload, address: Some(text), written };
+            Request { stream, version: 1, name: "Registered", payload, address: Some(address), written };
         self.0.appends.send(request).await.map_err(|_| "closed")?;
         if answer.await? { Ok(()) } else { Err("the address is taken".into()) }
     }

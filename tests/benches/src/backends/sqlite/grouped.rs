@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::hand::{connect, insert, load, stream_name, take};
 use crate::{
     Error, Fact,
-    database::Program,
+    database::{Program, address},
     hand::{Command, Incident, decide},
 };
 
@@ -109,13 +109,14 @@ pub(super) struct SignUps(pub(super) Grouped);
 
 impl Program for SignUps {
     async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
-        let payload = serde_json::json!({ "email": text }).to_string();
+        let address = address(&text);
+        let payload = serde_json::json!({ "email": address }).to_string();
         let (reply, answer) = oneshot::channel();
         let request = Request {
             stream: format!("member-{}", uuid::Uuid::now_v7()),
             version: 0,
             facts: vec![("Registered", payload)],
-            address: Some(text),
+            address: Some(address),
             reply,
         };
         self.0.writer.as_ref().ok_or("closed")?.send(request).map_err(|_| "the writer is gone")?;
