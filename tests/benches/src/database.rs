@@ -99,6 +99,8 @@ pub struct Round {
     pub sample: Sample,
     /// The numbers of the texts of which they were told that they are recorded.
     pub acknowledged: Vec<u64>,
+    /// The rate of the slowest client as a share of the mean: 1 is fair, 0 is starved.
+    pub slowest: f64,
 }
 
 /// The text with this number.
@@ -148,13 +150,18 @@ async fn run(program: Arc<impl Program>, plan: Clients) -> Result<Round, Error> 
         .map(|_| tokio::spawn(client(Arc::clone(&program), start, plan.streams.clone(), plan.length)))
         .collect();
     let (mut latencies, mut acknowledged) = (Vec::new(), Vec::new());
+    let mut rates = Vec::new();
     for task in tasks {
-        for (number, microseconds) in task.await?? {
+        let (done, time) = task.await??;
+        rates.push(done.len() as f64 / time.as_secs_f64());
+        for (number, microseconds) in done {
             acknowledged.push(number);
             latencies.push(microseconds);
         }
     }
-    Ok(Round { sample: Sample::of(latencies, start.elapsed()), acknowledged })
+    let mean = rates.iter().sum::<f64>() / rates.len() as f64;
+    let slowest = rates.iter().copied().fold(f64::INFINITY, f64::min) / mean;
+    Ok(Round { sample: Sample::of(latencies, start.elapsed()), acknowledged, slowest })
 }
 
 async fn client(
@@ -162,7 +169,7 @@ async fn client(
     start: Instant,
     streams: Range<u64>,
     length: Length,
-) -> Result<Vec<(u64, f64)>, Error> {
+) -> Result<(Vec<(u64, f64)>, Duration), Error> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut done = Vec::new();
     while match length {
@@ -176,5 +183,5 @@ async fn client(
         program.execute(stream, text(number)).await?;
         done.push((number, began.elapsed().as_secs_f64() * 1e6));
     }
-    Ok(done)
+    Ok((done, start.elapsed()))
 }

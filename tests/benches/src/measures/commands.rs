@@ -124,6 +124,34 @@ pub(super) async fn hot(backend: &dyn Backend, effort: Effort) -> Result<Vec<Row
     Ok(sides.hands().map(row).collect())
 }
 
+/// Many of ours on one stream against one of ours that gives as many commands to one: what getting in each other's way
+/// costs, and whether each has its share.
+pub(super) async fn crowd(backend: &dyn Backend, effort: Effort) -> Result<Vec<Row>, Error> {
+    const COMMANDS: u64 = 640;
+    let work = "commands, 16 clients on one stream";
+    let database = backend.ours().await?;
+    let streams = effort.rounds as u64 * 2;
+    seed(&*database, streams, &history(SEED), 1).await?;
+    let runners = database.programs(Work::Command, 16).await?;
+    let runner = runners.first().ok_or("no program")?;
+    let (mut acknowledged, mut slowest) = (Vec::new(), f64::INFINITY);
+    let turns = Turns::take(effort.rounds, 2, async |round, side| {
+        let stream = (round * 2 + side) as u64;
+        let clients = if side == 0 { 16 } else { 1 };
+        let length = Length::Commands(COMMANDS / clients);
+        let done = runner.run(Clients { clients, streams: stream..stream + 1, length }).await?;
+        acknowledged.extend(done.acknowledged);
+        slowest = slowest.min(done.slowest);
+        Ok(done.sample)
+    })
+    .await?;
+    check(work, &*database, streams * SEED as u64, &mut acknowledged).await?;
+    if slowest < 1.0 / 3.0 {
+        return Err(format!("{work}: the slowest client has {slowest:.2} of the mean").into());
+    }
+    Ok(vec![Row::new(backend.name(), work, "commands", "factum, 1 client").of(&turns, 1).aim(0.5)])
+}
+
 /// Appends alone, 64 at a time.
 pub(super) async fn appends(backend: &dyn Backend, effort: Effort) -> Result<Vec<Row>, Error> {
     const CLIENTS: u64 = 64;

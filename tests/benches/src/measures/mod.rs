@@ -106,7 +106,10 @@ pub async fn run(measure: Measure, backend: &dyn Backend, effort: Effort) -> Res
                 rows.extend(commands::commands(backend, effort, clients).await?);
             }
         }
-        Measure::Hot if backend.is_durable() => rows.extend(commands::hot(backend, effort).await?),
+        Measure::Hot if backend.is_durable() => {
+            rows.extend(commands::hot(backend, effort).await?);
+            rows.extend(commands::crowd(backend, effort).await?);
+        }
         Measure::Append if backend.is_durable() => rows.extend(commands::appends(backend, effort).await?),
         Measure::Load if backend.is_durable() => {
             for events in [10, 1_000] {
