@@ -1,0 +1,52 @@
+//! Transfers that are killed in the middle.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::{os::unix::process::ExitStatusExt, process::Stdio, thread, time::Duration};
+
+use support::Program;
+
+/// How many transfers the store holds, all of them whole; `None` if nothing is there yet.
+fn transfers(program: &Program) -> Option<u64> {
+    if !program.file("registration.db").exists() {
+        return None;
+    }
+    let proof = program.run(&["bank", "--check"]);
+    let (before, _) = proof.split_once(" transfers, all of them whole").unwrap();
+    Some(before.rsplit(' ').next().unwrap().replace(',', "").parse().unwrap())
+}
+
+#[test]
+fn a_killed_bank_has_lost_nothing_and_goes_on() {
+    let program = Program::new();
+    let (mut killed, mut grew, mut before) = (0, 0, 0);
+    for attempt in 0..8 {
+        let mut bank = program
+            .program(&["bank", "--accounts", "50", "--transfers", "1000000"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(100 + 60 * attempt));
+        bank.kill().unwrap();
+        killed += u32::from(bank.wait().unwrap().signal() == Some(9));
+        let Some(now) = transfers(&program) else { continue };
+        assert!(now >= before, "{now} transfers, and {before} before");
+        grew += u32::from(now > before);
+        before = now;
+    }
+    assert_eq!(killed, 8);
+    assert!(grew >= 3, "killed in the middle of transfers {grew} times only");
+    let text = program.run(&["bank", "--accounts", "50", "--transfers", "200"]);
+    assert!(text.contains("the sum was 50,000"), "{text}");
+    assert!(transfers(&program).unwrap() > before);
+}
+
+#[test]
+fn many_at_few_accounts_lose_nothing() {
+    let program = Program::new();
+    let text = program.run(&["bank", "--accounts", "3", "--transfers", "500", "--store", "memory:"]);
+    assert!(text.contains("3 accounts hold 3,000, which is what they were opened with"), "{text}");
+}
