@@ -85,6 +85,7 @@ fn expand(input: &DeriveInput, inner: &Type, krate: &Path) -> TokenStream {
 
         #[automatically_derived]
         impl #krate::UniqueValue for #name {
+            #[inline]
             fn unique_value(&self) -> ::core::option::Option<::std::string::String> {
                 ::core::option::Option::Some(::std::string::ToString::to_string(self))
             }

@@ -9,5 +9,6 @@ mod cut;
 mod refused;
 mod restart;
 mod tls;
+mod values;
 
 use factum_tests::plain::{Subject, all, commit, event, events_of, stream};

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
 
 mod ahead;
+mod claims;
 mod faults;
 mod load;
 mod log;

@@ -162,6 +162,9 @@ pub(super) enum Before {
     Either,
 }
 
+/// A field of an event, and what it is given.
+pub(super) type Part<'a> = (&'a Ident, Option<Given<'a>>);
+
 /// What a field of an event is given.
 #[derive(Clone, Copy)]
 pub(super) enum Given<'a> {
@@ -233,10 +236,7 @@ impl Model {
 
     /// The event that a command records when it meets a conflict, and its fields with what they are given: by the command
     /// itself, by its field of the same name, or as the event declares it; `None` where nothing supplies one.
-    pub(super) fn conflict_event<'a>(
-        &'a self,
-        command: &'a Command,
-    ) -> Option<(&'a Event, Vec<(&'a Ident, Option<Given<'a>>)>)> {
+    pub(super) fn conflict_event<'a>(&'a self, command: &'a Command) -> Option<(&'a Event, Vec<Part<'a>>)> {
         let on_conflict = command.on_conflict.as_ref()?;
         let event = self.events.get(on_conflict.event)?;
         let given =

@@ -60,6 +60,7 @@ pub trait Aggregate: Sized + Send + Sync + 'static {
             docs: "",
             fields: &[],
             events: &[],
+            creates: false,
             reads: Reads::Everything,
             on_conflict: None,
         };

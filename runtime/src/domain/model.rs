@@ -103,6 +103,8 @@ pub struct CommandModel {
     pub fields: &'static [PayloadModel],
     /// The variants of the events that it may record.
     pub events: &'static [&'static str],
+    /// Whether it is for an aggregate that is not there yet: all of its events create.
+    pub creates: bool,
     /// What its decision looks at in the state.
     pub reads: Reads,
     /// The variant of the event that it records when it meets a conflict: `#[on_conflict]`.

@@ -136,6 +136,8 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             Seen::Anything | Seen::Fields(_) => repository.lanes.join(&stream).await,
         };
         let mut attempts = 0;
+        // What creates is mostly given to what is not there yet, and the store notices if it is.
+        let mut supposed = self.expected == Seen::Anything && A::command_model(&self.command).creates;
         loop {
             attempts += 1;
             if self.once.is_some()
@@ -145,11 +147,23 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             }
             let decided = {
                 let since = self.expected.fields();
-                let loaded = load::latest::<A>(&*repository.store, &stream, self.id, since).await?;
+                let loaded = match supposed {
+                    true => Loaded::nothing(self.id.clone()),
+                    false => load::latest::<A>(&*repository.store, &stream, self.id, since).await?,
+                };
                 if let Some(stale) = self.stale(&loaded) {
                     return Err(Box::pin(self.conflict(&stream, stale, metadata.as_ref())).await);
                 }
-                self.decide(loaded)?
+                match self.decide(loaded) {
+                    // Whether it is not there says the store only when something is recorded.
+                    Ok(decided) if supposed && decided.events.is_empty() => None,
+                    Err(ExecuteError::Rejected(_)) if supposed => None,
+                    decided => Some(decided?),
+                }
+            };
+            let Some(decided) = decided else {
+                (supposed, attempts) = (false, 0);
+                continue;
             };
             let decided_on = decided.version;
             let actual = match self.record(&stream, &decided, metadata.as_ref()).await? {
@@ -161,6 +175,10 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 // The next attempt finds what was recorded under it.
                 Outcome::KeyUsed => None,
             };
+            if std::mem::take(&mut supposed) {
+                attempts = 0;
+                continue;
+            }
             let strict = matches!(self.expected, Seen::Exactly(_));
             match actual {
                 Some(actual) if strict || !repository.retry.goes_on_after(attempts) => {

@@ -19,6 +19,13 @@ pub(super) struct Loaded<A: Aggregate> {
     pub(super) since: Vec<&'static EventModel>,
 }
 
+impl<A: Aggregate> Loaded<A> {
+    /// An aggregate of which nothing is known, taken not to be there.
+    pub(super) const fn nothing(id: A::Id) -> Self {
+        Self { fold: Fold::new(id), tail: None, position: Position::START, since: Vec::new() }
+    }
+}
+
 /// The fold of the whole stream, with what happened after the version `since`, if there is one.
 pub(super) async fn latest<A: Aggregate>(
     store: &dyn Store,

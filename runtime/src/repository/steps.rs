@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// A command to one aggregate.
-pub struct Step<'a, A: Aggregate> {
+pub struct Step<A: Aggregate> {
     stream: StreamId,
-    id: &'a A::Id,
+    id: A::Id,
     command: A::Command,
     expected: Option<Version>,
     decided: Option<Decided<A>>,
@@ -41,9 +41,9 @@ pub trait AnyStep: Send {
     ) -> BoxFuture<'s, Result<Made, TransactionErrorKind>>;
 }
 
-impl<'a, A: Aggregate> Step<'a, A> {
-    pub(super) fn new(id: &'a A::Id, command: A::Command) -> Self {
-        Self { stream: StreamId::of::<A>(id), id, command, expected: None, decided: None }
+impl<A: Aggregate> Step<A> {
+    pub(super) fn new(id: A::Id, command: A::Command) -> Self {
+        Self { stream: StreamId::of::<A>(&id), id, command, expected: None, decided: None }
     }
 
     fn receipt(self, given: &mut Given<'_>) -> Receipt<A::Event> {
@@ -61,7 +61,7 @@ impl<'a, A: Aggregate> Step<'a, A> {
     }
 }
 
-impl<A: Aggregate> AnyStep for Step<'_, A>
+impl<A: Aggregate> AnyStep for Step<A>
 where
     A::Error: std::error::Error,
 {
@@ -99,7 +99,7 @@ where
             if !A::MODEL.unique.is_empty() {
                 constraint::in_force::<A>(store).await.map_err(TransactionErrorKind::Store)?;
             }
-            let loaded = load::latest::<A>(store, &self.stream, self.id, None)
+            let loaded = load::latest::<A>(store, &self.stream, &self.id, None)
                 .await
                 .map_err(TransactionErrorKind::Load)?;
             let actual = loaded.fold.version();
@@ -181,7 +181,7 @@ impl Grow for () {
 
 macro_rules! steps {
     ($($step:ident)+) => {
-        impl<'a, $($step: Aggregate),+> Steps for ($(Step<'a, $step>,)+)
+        impl<$($step: Aggregate),+> Steps for ($(Step<$step>,)+)
         where
             $($step::Error: std::error::Error),+
         {
@@ -203,11 +203,11 @@ macro_rules! steps {
     ($($step:ident)+; more) => {
         steps!($($step)+);
 
-        impl<'a, $($step: Aggregate),+> Grow for ($(Step<'a, $step>,)+)
+        impl<$($step: Aggregate),+> Grow for ($(Step<$step>,)+)
         where
             $($step::Error: std::error::Error),+
         {
-            type With<T> = ($(Step<'a, $step>,)+ T,);
+            type With<T> = ($(Step<$step>,)+ T,);
 
             fn with<T>(self, step: T) -> Self::With<T> {
                 #[allow(non_snake_case, reason = "the type parameters name the steps as well")]

@@ -38,9 +38,8 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[must_use]
-pub fn transaction(store: &Arc<dyn Store>) -> Transaction<'_, ()> {
-    Transaction { store, steps: (), metadata: Metadata::new(), retry: Retry::default() }
+pub fn transaction(store: &Arc<dyn Store>) -> Transaction<()> {
+    Transaction { store: Arc::clone(store), steps: (), metadata: Metadata::new(), retry: Retry::default() }
 }
 
 /// Commands to several aggregates, about to be carried out; up to eight. See [`transaction`].
@@ -48,25 +47,21 @@ pub fn transaction(store: &Arc<dyn Store>) -> Transaction<'_, ()> {
 /// Each step is decided on the aggregate as it is; the same aggregate twice is an error. If another writer was faster at one
 /// of them, all are decided again. Nothing is locked, so opposite orders do not block each other.
 #[must_use = "a transaction does nothing until it is committed"]
-pub struct Transaction<'a, S> {
-    store: &'a Arc<dyn Store>,
+pub struct Transaction<S> {
+    store: Arc<dyn Store>,
     steps: S,
     metadata: Metadata,
     retry: Retry,
 }
 
-impl<'a, S: Steps> Transaction<'a, S> {
+impl<S: Steps> Transaction<S> {
     /// One more command, to the aggregate with this id.
-    pub fn execute<A: Aggregate>(
-        self,
-        id: &'a A::Id,
-        command: A::Command,
-    ) -> Transaction<'a, S::With<Step<'a, A>>>
+    pub fn execute<A: Aggregate>(self, id: &A::Id, command: A::Command) -> Transaction<S::With<Step<A>>>
     where
         A::Error: Error,
         S: Grow,
     {
-        let step = Step::new(id, command);
+        let step = Step::new(id.clone(), command);
         let Self { store, steps, metadata, retry } = self;
         Transaction { store, steps: steps.with(step), metadata, retry }
     }
@@ -112,7 +107,7 @@ impl<'a, S: Steps> Transaction<'a, S> {
                 (commit.claims, commit.constraints) = (claims, constraints);
                 Ok(commit)
             };
-            match attempt::record(&**self.store, &self.retry, make).await {
+            match attempt::record(&*self.store, &self.retry, make).await {
                 Ok(Outcome::Recorded(id, committed)) => {
                     return Ok(self.steps.receipts(&mut Given::new(id, committed, metadata.as_ref())));
                 }
@@ -147,7 +142,7 @@ impl<'a, S: Steps> Transaction<'a, S> {
     async fn decide(&mut self, metadata: Option<&Arc<Metadata>>) -> Result<Prepared, TransactionError> {
         let mut prepared = Prepared::default();
         for (index, step) in self.steps.all().into_iter().enumerate() {
-            let decided = step.decide(&**self.store, &self.metadata, metadata).await;
+            let decided = step.decide(&*self.store, &self.metadata, metadata).await;
             let (append, claims) = match decided {
                 Ok(decided) => decided,
                 Err(kind) => return Err(error(index, step, kind)),
@@ -304,7 +299,7 @@ impl fmt::Display for TransactionError {
 
 impl Error for TransactionError {}
 
-impl<S> fmt::Debug for Transaction<'_, S> {
+impl<S> fmt::Debug for Transaction<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transaction").field("store", &self.store).finish_non_exhaustive()
     }

@@ -35,6 +35,11 @@ pub trait Database: Send + Sync {
     /// Loads, decodes and folds a stream. How many events it has.
     fn load(&self, stream: u64) -> Answer<'_, u64>;
 
+    /// The addresses with which people signed up, in no order.
+    fn addresses(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// Reads and decodes everything, in the order in which it was recorded. How many events there are.
     fn replay<'a>(&'a self, watch: Watch<'a>) -> Answer<'a, u64>;
 }
@@ -46,6 +51,10 @@ pub enum Work {
     Command,
     /// Append the first event of a new stream.
     Append,
+    /// Sign up with an address that nobody else has.
+    SignUp,
+    /// The same without the rule.
+    SignUpFreely,
 }
 
 /// A program that clients call.
@@ -102,6 +111,19 @@ pub fn text(number: u64) -> String {
 #[must_use]
 pub fn number(text: &str) -> Option<u64> {
     text.strip_prefix("text ")?.parse().ok()
+}
+
+/// The address of whoever signs up with this text: like those of people, they come in no order.
+#[must_use]
+pub fn address(text: &str) -> String {
+    let number = number(text).unwrap_or_default();
+    format!("{:016x}-{number}@example.org", number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+/// The number in an address.
+#[must_use]
+pub fn number_of(address: &str) -> Option<u64> {
+    address.strip_suffix("@example.org")?.split_once('-')?.1.parse().ok()
 }
 
 impl Runner {

@@ -60,3 +60,34 @@ impl Incident {
         Ok([IncidentEvent::Reopened { reason }, IncidentEvent::Assigned { to, from: self.assignee }])
     }
 }
+
+/// Somebody who signs up, with an address that nobody else has.
+#[derive(Aggregate, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[events {
+    #[creates]
+    Registered { email },
+}]
+#[commands { Register => Registered }]
+pub struct Member {
+    /// The number.
+    #[id]
+    pub number: uuid::Uuid,
+    /// The address.
+    #[unique(by = str::to_lowercase)]
+    pub email: String,
+}
+
+/// The same without the rule.
+#[derive(Aggregate, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[events {
+    #[creates]
+    Registered { email },
+}]
+#[commands { Register => Registered }]
+pub struct Guest {
+    /// The number.
+    #[id]
+    pub number: uuid::Uuid,
+    /// The address.
+    pub email: String,
+}

@@ -3,14 +3,18 @@
 use std::{ops::Range, sync::Arc};
 
 use factum::{
-    Recorded, Repository, Store,
+    Aggregate, Recorded, Repository, Store,
     store::{Append, Commit, Expected, Filter, Name, NewEvent, Payload, Position, StreamId},
 };
 
+use uuid::Uuid;
+
 use crate::{
     Error, Fact,
-    database::{Answer, Database, Program, Runner, Watch, Work},
-    derived::{Incident, IncidentCommand, IncidentEvent},
+    database::{Answer, Database, Program, Runner, Watch, Work, address},
+    derived::{
+        Guest, GuestCommand, Incident, IncidentCommand, IncidentEvent, Member, MemberCommand, MemberEvent,
+    },
 };
 
 /// How many events a page of a replay has.
@@ -62,6 +66,12 @@ impl Database for Ours {
         let runner = match work {
             Work::Command => Runner::new("factum", &Arc::new(Commands(self.incidents.clone()))),
             Work::Append => Runner::new("factum", &Arc::new(Appends(Arc::clone(&self.store)))),
+            Work::SignUp => {
+                Runner::new("factum", &Arc::new(Members(Repository::new(Arc::clone(&self.store)))))
+            }
+            Work::SignUpFreely => {
+                Runner::new("factum, not unique", &Arc::new(Guests(Repository::new(Arc::clone(&self.store)))))
+            }
         };
         Box::pin(async { Ok(vec![runner]) })
     }
@@ -70,6 +80,24 @@ impl Database for Ours {
         Box::pin(async move {
             let loaded = self.incidents.load(&stream).await?;
             Ok(loaded.map_or(0, |loaded| loaded.version.get()))
+        })
+    }
+
+    fn addresses(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(async move {
+            let filter = Filter::Categories(vec![Member::CATEGORY.into(), Guest::CATEGORY.into()]);
+            let (mut position, mut addresses) = (Position::START, Vec::new());
+            loop {
+                let page = self.store.read_all(&filter, position, PAGE).await?;
+                for recorded in page.events {
+                    let MemberEvent::Registered { email } = Recorded::<MemberEvent>::decode(recorded)?.event;
+                    addresses.push(email);
+                }
+                position = page.last;
+                if page.end {
+                    return Ok(addresses);
+                }
+            }
         })
     }
 
@@ -91,6 +119,28 @@ impl Database for Ours {
                 }
             }
         })
+    }
+}
+
+/// A new member for each text, which is the address.
+struct Members(Repository<Member>);
+
+impl Program for Members {
+    async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
+        let email = address(&text);
+        self.0.execute(&Uuid::now_v7(), MemberCommand::Register { email }).await?;
+        Ok(())
+    }
+}
+
+/// The same without the rule.
+struct Guests(Repository<Guest>);
+
+impl Program for Guests {
+    async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
+        let email = address(&text);
+        self.0.execute(&Uuid::now_v7(), GuestCommand::Register { email }).await?;
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::{Type, ext::IdentExt};
 
 use super::{
-    super::model::{Event, How, Model, Payload, Reads, Role},
+    super::model::{Before, Event, How, Model, Payload, Reads, Role},
     docs_text, unique,
 };
 
@@ -28,6 +28,7 @@ pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
         let fields = command.fields.iter().map(|field| payload(model, field));
         let events = model.events_of(command).map(|event| event.ident.unraw().to_string());
         let reads = reads(model, &model.command_reads(command));
+        let creates = model.before(command) == Before::Nothing;
         let on_conflict = match model.conflict_event(command) {
             Some((event, _)) => {
                 let name = event.ident.unraw().to_string();
@@ -41,6 +42,7 @@ pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
                 docs: #docs,
                 fields: &[#(#fields),*],
                 events: &[#(#events),*],
+                creates: #creates,
                 reads: #reads,
                 on_conflict: #on_conflict,
             }

@@ -1,9 +1,13 @@
 //! The replicated log: events in NATS JetStream.
 
+mod claims;
+mod constraints;
 mod consumer;
 mod get;
+mod keys;
 mod listen;
 mod message;
+mod note;
 mod options;
 mod outgoing;
 mod read;
@@ -22,10 +26,18 @@ use tokio::{sync::Semaphore, time::timeout};
 
 pub use options::JetStreamOptions;
 
-use self::{listen::Listener, scan::Readers, server::Server, setup::Forbidden, subject::Subjects};
+use self::{
+    constraints::Records,
+    listen::Listener,
+    scan::{Behind, Readers},
+    server::Server,
+    setup::Forbidden,
+    subject::Subjects,
+};
 use super::{
-    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
-    Position, Store, StoreError, StoreErrorKind, StreamId, StreamPage, key::StoreKey,
+    AppendError, BoxFuture, Capabilities, Capability, Claim, Commit, Committed, Constraint, Durability,
+    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Standing, Store, StoreError,
+    StoreErrorKind, StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
 
@@ -50,7 +62,14 @@ const MOST_BATCHES: usize = 16;
 /// three replicas, an acknowledged commit is with two servers at least.
 ///
 /// # Processes
-/// Any number of processes may use the same stream. The server judges the expected version of each stream.
+/// Any number of processes may use the same stream. The server judges the expected version of each stream, and whether
+/// unique values and idempotency keys are free.
+///
+/// It does not judge which constraints are on record. Each process looks before it writes, and goes by what it saw for 2
+/// seconds at most; [`constrain`](Store::constrain) returns 4 seconds after it has changed the record. That nobody goes
+/// around a constraint rests on this: what a process gives to its connection is with the server within 2 seconds, or never.
+/// A process that stands still just then, or a network that delivers later, can go around it. Before the store has its first
+/// event nobody waits: the server sees that nothing was put on record meanwhile.
 ///
 /// # Concurrency
 /// Everything goes over one connection, and nobody waits for the answers of others before asking. The store belongs to the
@@ -65,7 +84,9 @@ const MOST_BATCHES: usize = 16;
 /// A commit of one stream is one message with all of its events, as long as they fit; of several, a batch that the server
 /// stores as a whole. The subject is `name.e.category.id.page.version`, where whatever is no letter or digit is written as
 /// `%` and two digits, and a page has 512 versions. A commit that expects nothing has a mark in `name.c.id` beside it, by
-/// which it is recognised. When events are stored, the server tells `name.t.…`, with the same end.
+/// which it is recognised. The last message in `name.u.hash` says who holds a unique value, the one in `name.k.hash` what was
+/// recorded under an idempotency key, and the last one in `name.r.category` which constraints are on record; with the values
+/// and the key of a commit, the server stores at most 1,000 messages together. When events are stored, the server tells `name.t.…`, with the same end.
 ///
 /// How many servers keep the stream is asked when the store is opened: open it anew after that was changed.
 #[derive(Debug)]
@@ -76,6 +97,8 @@ pub struct JetStreamStore {
     listener: Listener,
     batches: Semaphore,
     readers: Readers,
+    behind: Behind,
+    records: Records,
     /// The largest message that the stream takes.
     largest: usize,
     capabilities: Capabilities,
@@ -113,7 +136,7 @@ impl JetStreamStore {
         };
         let largest =
             usize::try_from(config.max_message_size).ok().filter(|size| *size > 0).unwrap_or(usize::MAX);
-        let supported: &[_] = &[Capability::Originals];
+        let supported: &[_] = &[Capability::Claims, Capability::IdempotencyKeys, Capability::Originals];
         let capabilities = Capabilities {
             wakes: true,
             replicas: config.num_replicas,
@@ -131,6 +154,8 @@ impl JetStreamStore {
             listener,
             batches: Semaphore::new(MOST_BATCHES),
             readers: Readers::default(),
+            behind: Behind::default(),
+            records: Records::default(),
             largest,
             capabilities,
         })
@@ -216,6 +241,32 @@ impl Store for JetStreamStore {
                 let _ = tokio::time::timeout(pause, heard.changed()).await;
             }
         })
+    }
+
+    fn remembered<'a>(
+        &'a self,
+        key: &'a IdempotencyKey,
+    ) -> BoxFuture<'a, Result<Option<Remembered>, StoreError>> {
+        Box::pin(async move { self.in_time("looking for a key", self.kept(key)).await? })
+    }
+
+    fn constraints<'a>(
+        &'a self,
+        category: &'a Name,
+    ) -> BoxFuture<'a, Result<Vec<(Name, Standing)>, StoreError>> {
+        Box::pin(async move { self.in_time("looking for constraints", self.on_record(category)).await? })
+    }
+
+    fn constrain<'a>(
+        &'a self,
+        constraint: &'a Constraint,
+        standing: Option<Standing>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.put_on_record(constraint, standing))
+    }
+
+    fn claim<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
+        Box::pin(self.collect(claims))
     }
 
     fn capabilities(&self) -> Capabilities {

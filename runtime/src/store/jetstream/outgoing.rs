@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     message::Part,
+    note::{self, Kept},
     subject::{Subjects, left_in_page},
     tail::End,
 };
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// So many messages the server stores together at most.
-const MOST_MESSAGES: usize = 1_000;
+pub(super) const MOST_MESSAGES: usize = 1_000;
 
 /// What the server counts of a message beside its payload.
 pub(super) const HEADERS: usize = 1 << 10;
@@ -42,19 +43,25 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// A message whose subject nobody has used.
-    fn new(subject: String, payload: Bytes, events: usize) -> Self {
+    /// A message without events, if the last one of its subject has this sequence number; 0 if there is none.
+    pub(super) fn new(subject: String, payload: Bytes, last: u64) -> Self {
         let mut headers = HeaderMap::new();
-        headers.insert("Nats-Expected-Last-Subject-Sequence", "0");
-        Self { subject, headers, payload, events }
+        headers.insert("Nats-Expected-Last-Subject-Sequence", last.to_string());
+        Self { subject, headers, payload, events: 0 }
+    }
+
+    /// What the client takes.
+    pub(super) fn into_parts(self) -> (String, HeaderMap, Bytes) {
+        (self.subject, self.headers, self.payload)
     }
 }
 
-/// The messages of the commit, behind these ends.
+/// The messages of the commit, behind these ends, with these messages about values.
 pub(super) fn encode(
     commit: &Commit,
     subjects: &Subjects,
     ends: &[End],
+    claims: Vec<Outgoing>,
     now: i64,
     largest: usize,
 ) -> Result<Vec<Outgoing>, StoreError> {
@@ -87,20 +94,25 @@ pub(super) fn encode(
             rest = behind;
         }
     }
-    let marks = usize::from(is_unconditional(commit));
-    let count = parts.len() + marks;
+    let mark = is_unconditional(commit).then(|| Outgoing::new(subjects.mark(commit.id), Bytes::new(), 0));
+    let before = usize::from(commit.key.is_some()) + claims.len() + usize::from(mark.is_some());
+    let count = before + parts.len();
     if count > MOST_MESSAGES {
         return Err(StoreError::invalid(format!(
-            "the commit needs {count} messages, one for each stream at least; the server stores at most {MOST_MESSAGES} \
+            "the commit needs {count} messages, one for each stream and each unique value at least; the server stores at most {MOST_MESSAGES} \
              together: split the commit"
         )));
     }
     let parts_in_all = u32::try_from(count).unwrap_or(u32::MAX);
     let mut messages = Vec::with_capacity(count);
-    if marks == 1 {
-        messages.push(Outgoing::new(subjects.mark(commit.id), Bytes::new(), 0));
+    if let Some(key) = &commit.key {
+        let kept = note::encode(&Kept::new(key, parts_in_all))?;
+        messages.push(Outgoing::new(subjects.key(key), kept, 0));
     }
-    for (mut part, number) in parts.into_iter().zip(marks as u32..) {
+    messages.extend(claims);
+    // The events begin behind the mark: there they are looked for.
+    messages.extend(mark);
+    for (mut part, number) in parts.into_iter().zip(before as u32..) {
         part.part = (number, parts_in_all);
         let payload = part.encode()?;
         if payload.len() > largest {
@@ -114,7 +126,7 @@ pub(super) fn encode(
         }
         // A version is free if there is no message of its subject.
         let subject = subjects.stream(part.stream).message(part.version);
-        messages.push(Outgoing::new(subject, payload.into(), part.events.len()));
+        messages.push(Outgoing { events: part.events.len(), ..Outgoing::new(subject, payload.into(), 0) });
     }
     let id = commit.id.to_string();
     if count == 1 {

@@ -6,6 +6,7 @@ use super::{
     JetStreamStore,
     get::{Stored, Wanted},
     message::{self, Message, Names},
+    note::is_note,
     server::PAUSE,
     subject::{StreamSubjects, left_in_page},
     tail::End,
@@ -172,9 +173,9 @@ impl JetStreamStore {
         }
     }
 
-    /// The events in a message; `None` for a mark.
+    /// The events in a message; `None` for one that is no events.
     pub(super) fn event_message<'a>(&self, stored: &'a Stored) -> Result<Option<Message<'a>>, StoreError> {
-        if stored.payload.is_empty() {
+        if is_note(&stored.payload) {
             return Ok(None);
         }
         Message::decode(stored.sequence, &stored.payload).map(Some)

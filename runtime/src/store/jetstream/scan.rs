@@ -28,6 +28,9 @@ const READERS: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Readers(Mutex<VecDeque<Reader>>);
 
+/// Where the last event is, if what follows it is none: the sequence numbers of the last message of all, and of its message.
+pub(super) type Behind = Mutex<Option<(u64, u64)>>;
+
 impl Readers {
     /// The reader of these subjects who goes on with this sequence number; a new one if there is none.
     fn take(&self, subject: String, next: u64) -> Reader {
@@ -220,13 +223,37 @@ impl JetStreamStore {
         let deadline = self.server.deadline();
         loop {
             let Some(last) = self.server.last(ALL).await? else { return Ok(0) };
-            if let Some(message) = self.event_message(&last)? {
-                let (part, parts) = message.part();
-                if part + 1 == parts {
-                    return Ok(last.sequence);
-                }
+            let Some(message) = self.event_message(&last)? else {
+                // If events are to follow it, their commit is not there as a whole.
+                return self.end_before(last.sequence).await;
+            };
+            let (part, parts) = message.part();
+            if part + 1 == parts {
+                return Ok(last.sequence);
             }
             pause(deadline).await?;
         }
+    }
+
+    /// The sequence number of the last message with events before this one; 0 if there is none.
+    async fn end_before(&self, last: u64) -> Result<u64, StoreError> {
+        let known = *self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, end)) = known.filter(|(behind, _)| *behind == last) {
+            return Ok(end);
+        }
+        let events = self.subjects.events();
+        // There is none from `none` on. Its message is in between, or there is none at all.
+        let (mut end, mut none, mut step) = (0, last, 1);
+        while none > end + 1 {
+            // First ever further back; then, when there is one, each time half of what is left.
+            let from = if end == 0 { none.saturating_sub(step).max(1) } else { end + (none - end) / 2 };
+            match self.server.next(&events, from).await?.filter(|found| found.sequence < none) {
+                Some(found) => end = found.sequence,
+                None => none = from,
+            }
+            step = step.saturating_mul(2);
+        }
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner) = Some((last, end));
+        Ok(end)
     }
 }

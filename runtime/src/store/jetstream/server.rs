@@ -122,16 +122,24 @@ impl Server {
         }
     }
 
-    /// Gives a message to be stored, after others that belong to it.
+    /// Gives a message to be stored, after others that belong to it; not later than this, though the connection may have to be
+    /// waited for.
     pub(super) async fn publish(
         &self,
         messages: Vec<(String, HeaderMap, bytes::Bytes)>,
+        until: Instant,
     ) -> Result<Ack, Trouble> {
         let mut messages = messages.into_iter();
         let Some((subject, headers, payload)) = messages.next_back() else {
             return Err(Trouble::Refused(said("nothing was given to be stored")));
         };
         let first: Vec<_> = messages.collect();
+        let in_time = || match Instant::now() < until {
+            true => Ok(()),
+            false => Err(Trouble::Busy(said("there was no connection in time"))),
+        };
+        let connects = self.connected().await?;
+        in_time()?;
         if !first.is_empty() {
             let subjects: Vec<_> = first.iter().map(|(subject, ..)| subject.clone()).collect();
             let subjects: Vec<_> = subjects.iter().map(String::as_str).collect();
@@ -141,10 +149,11 @@ impl Server {
                 }
                 Ok::<_, async_nats::PublishError>(())
             };
-            let given = self.within(&subjects, giving).await?.1;
+            let given = self.unless_lost(connects, &subjects, giving).await?;
             given.map_err(|cause| Trouble::Lost(said("giving events to the server").because(cause)))?;
+            in_time()?;
         }
-        let answer = self.request(&subject, Some(headers), payload).await?;
+        let answer = self.request_on(connects, &subject, Some(headers), payload).await?;
         serde_json::from_slice(&answer.payload)
             .map_err(|cause| Trouble::Lost(said("the server's answer is not understood").because(cause)))
     }
@@ -155,11 +164,23 @@ impl Server {
         headers: Option<HeaderMap>,
         payload: bytes::Bytes,
     ) -> Result<Message, Trouble> {
+        let connects = self.connected().await?;
+        self.request_on(connects, subject, headers, payload).await
+    }
+
+    async fn request_on(
+        &self,
+        connects: u64,
+        subject: &str,
+        headers: Option<HeaderMap>,
+        payload: bytes::Bytes,
+    ) -> Result<Message, Trouble> {
         let mut request = Request::new().payload(payload).timeout(None);
         if let Some(headers) = headers {
             request = request.headers(headers);
         }
-        match self.within(&[subject], self.client.send_request(subject.to_owned(), request)).await?.1 {
+        let answer = self.client.send_request(subject.to_owned(), request);
+        match self.unless_lost(connects, &[subject], answer).await? {
             Ok(message) => Ok(message),
             Err(error) => Err(match error.kind() {
                 RequestErrorKind::NoResponders => {

@@ -280,7 +280,7 @@ async fn make(context: &Context, options: &JetStreamOptions, subjects: &Subjects
     let config = Config {
         name: options.name.clone(),
         description: Some("The events of factum. Nothing is ever changed or deleted.".to_owned()),
-        subjects: vec![subjects.events(), subjects.marks()],
+        subjects: subjects.all(),
         retention: RetentionPolicy::Limits,
         discard: DiscardPolicy::New,
         max_messages: -1,
@@ -373,10 +373,7 @@ fn check(found: &Config, options: &JetStreamOptions, subjects: &Subjects) -> Res
     let needed = [
         (found.num_replicas == replicas, format!("`num_replicas` {replicas}")),
         (found.storage == storage, format!("`storage` {storage:?}").to_lowercase()),
-        (
-            found.subjects == [subjects.events(), subjects.marks()],
-            format!("`subjects` {} and {}", subjects.events(), subjects.marks()),
-        ),
+        (found.subjects == subjects.all(), format!("`subjects` {}", subjects.all().join(", "))),
         (found.retention == RetentionPolicy::Limits, "`retention` limits".to_owned()),
         (
             found.discard == DiscardPolicy::New,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     Version,
-    store::{CommitId, StreamId},
+    store::{ClaimValue, CommitId, IdempotencyKey, StreamId},
 };
 
 /// What stands in a subject as it is. Everything else is written as the hexadecimal digits of its bytes.
@@ -23,6 +23,15 @@ pub(super) struct Subjects {
 impl Subjects {
     pub(super) fn new(name: &str) -> Self {
         Self { name: name.to_owned() }
+    }
+
+    /// All that the store has.
+    pub(super) fn all(&self) -> Vec<String> {
+        let Self { name } = self;
+        [self.events(), self.marks()]
+            .into_iter()
+            .chain(["k", "u", "r"].map(|kind| format!("{name}.{kind}.*")))
+            .collect()
     }
 
     /// All events.
@@ -48,6 +57,21 @@ impl Subjects {
     /// The mark of this commit.
     pub(super) fn mark(&self, commit: CommitId) -> String {
         format!("{}.c.{}", self.name, commit.as_uuid().simple())
+    }
+
+    /// What was recorded under this key.
+    pub(super) fn key(&self, key: &IdempotencyKey) -> String {
+        format!("{}.k.{}", self.name, key.hash().simple())
+    }
+
+    /// Who holds this value.
+    pub(super) fn value(&self, value: ClaimValue) -> String {
+        format!("{}.u.{}", self.name, value.as_uuid().simple())
+    }
+
+    /// Which constraints are on record for this category.
+    pub(super) fn record(&self, category: &str) -> String {
+        format!("{}.r.{}", self.name, token(category))
     }
 
     /// Where the server tells of what it has stored.

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     JetStreamStore,
+    constraints::View,
     message::{Message, positions},
     outgoing::{Outgoing, encode, time_of_last},
     server::{Ack, ApiError, PAUSE, Trouble, said},
@@ -28,7 +29,7 @@ struct Recording<'a> {
 }
 
 /// What came of an attempt.
-enum Attempt {
+pub(super) enum Attempt {
     /// The last of the messages has this sequence number.
     Stored(u64),
     /// It was stored before, in a message with this sequence number.
@@ -48,29 +49,43 @@ impl<'a> Recording<'a> {
         let appends = &self.commit.appends;
         let mut ends: Vec<Option<End>> =
             appends.iter().map(|append| End::given(append, self.store.key)).collect();
+        // At first, the commit is taken at its word about ends and values. The server knows better.
+        let mut look = false;
         loop {
-            let found = match self.find(&mut ends).await {
-                Ok(found) => found,
+            let judged = match self.judge(&mut ends, look).await {
+                Ok(judged) => judged,
                 Err(error) => return Err(self.gave_up(error)),
             };
-            let ends_now = match found {
-                Ok(ends) => ends,
-                Err(moved) => match self.given_before(Some(moved.append)).await {
+            let Fine { ends: ends_now, claims, view } = match judged {
+                Ok(fine) => fine,
+                // Whether the streams are where they are expected comes first.
+                Err(Against::Constraint(_) | Against::Other(_)) if !look => {
+                    look = true;
+                    ends.fill(None);
+                    continue;
+                }
+                Err(against) => match self.given_before(against.moved()).await {
                     Ok(Some(committed)) => return Ok(committed),
-                    Ok(None) => return Err(self.conflict(moved)),
+                    Ok(None) => return Err(self.judged(against)),
                     Err(error) => return Err(self.gave_up(error)),
                 },
             };
+            look = true;
             let now = now().timestamp_micros();
-            let messages =
-                match encode(self.commit, &self.store.subjects, &ends_now, now, self.store.largest_message())
-                {
-                    Ok(messages) => messages,
-                    Err(error) => return Err(self.gave_up(error)),
-                };
+            let (subjects, largest) = (&self.store.subjects, self.store.largest_message());
+            let mut messages = match encode(self.commit, subjects, &ends_now, claims, now, largest) {
+                Ok(messages) => messages,
+                Err(error) => return Err(self.gave_up(error)),
+            };
+            if let (Some(first), Some(last)) = (messages.first_mut(), view.last) {
+                first.headers.insert("Nats-Expected-Last-Sequence", last.to_string());
+            }
             let lengths: Vec<usize> = messages.iter().map(|message| message.events).collect();
-            match self.attempt(messages).await {
-                Ok(Attempt::Stored(last)) => return self.committed(&ends_now, now, &lengths, last),
+            match self.attempt(messages, view.until).await {
+                Ok(Attempt::Stored(last)) => {
+                    self.store.records.begin();
+                    return self.committed(&ends_now, now, &lengths, last);
+                }
                 Ok(Attempt::Known(sequence)) => return self.known(sequence).await,
                 // Another one was faster, or is about to be: see where the streams are now.
                 Ok(Attempt::Stale) => match self.given_before(None).await {
@@ -124,6 +139,42 @@ impl<'a> Recording<'a> {
         }
     }
 
+    /// What is to be recorded, or what is against it.
+    async fn judge(
+        &self,
+        ends: &mut [Option<End>],
+        look: bool,
+    ) -> Result<Result<Fine, Against<'a>>, StoreError> {
+        let Self { store, commit, .. } = self;
+        let ends = match self.find(ends).await? {
+            Ok(ends) => ends,
+            Err(moved) => return Ok(Err(Against::Moved(moved))),
+        };
+        let view = store.view(commit).await?;
+        if let Err(error) = view.check(commit) {
+            return Ok(Err(Against::Constraint(error)));
+        }
+        if let Some(key) = commit.key.as_ref().filter(|_| look)
+            && store.is_used(key).await?
+        {
+            return Ok(Err(Against::Other(AppendError::KeyUsed { key: key.clone() })));
+        }
+        Ok(match store.claims(commit, &view, look).await? {
+            Ok(claims) => Ok(Fine { ends, claims, view }),
+            Err(taken) => Err(Against::Other(taken)),
+        })
+    }
+
+    /// The error of a commit that is judged like this, and has not taken effect before.
+    fn judged(&mut self, against: Against<'_>) -> AppendError {
+        match against {
+            Against::Moved(moved) => self.conflict(moved),
+            Against::Constraint(error) => self.gave_up(error),
+            // What was given may still be on its way, and comes to nothing: the key or the value has another message now.
+            Against::Other(error) => error,
+        }
+    }
+
     /// Where each append goes, as far as it is not known; or the first that expects another version.
     async fn find(&self, ends: &mut [Option<End>]) -> Result<Result<Vec<End>, Moved<'a>>, StoreError> {
         let mut found = Vec::with_capacity(ends.len());
@@ -140,7 +191,7 @@ impl<'a> Recording<'a> {
         Ok(Ok(found))
     }
 
-    async fn attempt(&self, messages: Vec<Outgoing>) -> Result<Attempt, Trouble> {
+    async fn attempt(&self, messages: Vec<Outgoing>, until: Instant) -> Result<Attempt, Trouble> {
         let count = messages.len() as u64;
         let _turn = match count {
             1 => None,
@@ -154,14 +205,8 @@ impl<'a> Recording<'a> {
                 }
             },
         };
-        let messages =
-            messages.into_iter().map(|message| (message.subject, message.headers, message.payload)).collect();
-        let Ack { sequence, duplicate, error } = self.store.server.publish(messages).await?;
-        match error {
-            None if duplicate => Ok(Attempt::Known(sequence)),
-            None => Ok(Attempt::Stored(sequence)),
-            Some(error) => refused(&error),
-        }
+        let messages = messages.into_iter().map(Outgoing::into_parts).collect();
+        answered(self.store.server.publish(messages, until).await?)
     }
 
     /// The answer, if the last of the messages has this sequence number and they have so many events each.
@@ -262,6 +307,31 @@ impl<'a> Recording<'a> {
     }
 }
 
+/// A commit that nothing is known to be against.
+struct Fine {
+    ends: Vec<End>,
+    /// What it does to values.
+    claims: Vec<Outgoing>,
+    view: View,
+}
+
+/// What is against a commit.
+enum Against<'a> {
+    Moved(Moved<'a>),
+    Constraint(StoreError),
+    /// Another commit or another stream.
+    Other(AppendError),
+}
+
+impl<'a> Against<'a> {
+    fn moved(&self) -> Option<&'a Append> {
+        match self {
+            Self::Moved(moved) => Some(moved.append),
+            Self::Constraint(_) | Self::Other(_) => None,
+        }
+    }
+}
+
 /// An append whose stream is not where it is expected to be.
 struct Moved<'a> {
     append: &'a Append,
@@ -275,6 +345,15 @@ impl Moved<'_> {
             expected: self.append.expected,
             actual: self.actual,
         }
+    }
+}
+
+/// What came of it, as the server says.
+pub(super) fn answered(ack: Ack) -> Result<Attempt, Trouble> {
+    match ack.error {
+        None if ack.duplicate => Ok(Attempt::Known(ack.sequence)),
+        None => Ok(Attempt::Stored(ack.sequence)),
+        Some(error) => refused(&error),
     }
 }
 

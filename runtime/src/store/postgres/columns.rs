@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::{
+    claims::{Changes, Crowds},
+    keys::Keys,
     tail::{from_version, stream_key},
     text,
     write::Placed,
@@ -34,6 +36,9 @@ pub(super) struct Columns<'a> {
     pub(super) formats: Vec<Option<Cow<'a, str>>>,
     pub(super) contents: Vec<Option<&'a [u8]>>,
     pub(super) metadata: Vec<Option<String>>,
+    pub(super) crowds: Crowds<'a>,
+    pub(super) changes: Changes<'a>,
+    pub(super) keys: Keys,
 }
 
 impl<'a> Columns<'a> {
@@ -45,12 +50,18 @@ impl<'a> Columns<'a> {
         columns
     }
 
+    /// Whether a commit takes unique values, or is to be remembered under a key.
+    pub(super) fn claims_something(&self) -> bool {
+        !self.changes.takes.values.is_empty() || !self.keys.hashes.is_empty()
+    }
+
     fn add(&mut self, number: i32, placed: &'a Placed) {
         if placed.is_unconditional() {
             self.unconditional_ids.push(placed.commit.id.as_uuid());
             self.unconditional_commits.push(number);
         }
-        let mut index = 0;
+        self.keys.add(number, &placed.commit, self.ids.len());
+        let (mut index, others) = (0, self.streams.len());
         for (append, place) in placed.commit.appends.iter().zip(&placed.after) {
             let stream = stream_key(&append.stream);
             let category = text::encode(append.stream.category());
@@ -63,6 +74,7 @@ impl<'a> Columns<'a> {
             self.streams.push(stream);
             self.firsts.push(from_version(version));
             self.commits.push(number);
+            self.crowds.add(append, &placed.commit.constraints);
             for event in &append.events {
                 let nth = self.event_commits.len();
                 self.event_commits.push(number);
@@ -84,6 +96,8 @@ impl<'a> Columns<'a> {
                 index += 1;
             }
         }
+        let streams = self.streams.get(others..).unwrap_or_default();
+        self.changes.add(number, &placed.commit, streams);
     }
 }
 

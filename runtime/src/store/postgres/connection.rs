@@ -5,7 +5,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -17,9 +17,9 @@ use tokio_postgres::{
 };
 
 use super::{
-    PostgresOptions, SslMode,
+    PostgresOptions, SslMode, claims,
     error::{failed, is_about_tls, is_lost, not_connected},
-    insert,
+    insert, keys,
     known::Known,
     lent::{self, Held},
     options::Source,
@@ -38,6 +38,7 @@ pub(super) struct Session {
     pub(super) insert_one: Statement,
     pub(super) insert_next: Statement,
     pub(super) insert_all: Statement,
+    pub(super) insert_claiming: Statement,
     pub(super) ends: Statement,
     pub(super) given: Statement,
     pub(super) given_unconditionally: Statement,
@@ -50,7 +51,13 @@ pub(super) struct Session {
     pub(super) categories: [Statement; 2],
     pub(super) reach: Statement,
     pub(super) head: Statement,
+    pub(super) remembered: Statement,
+    pub(super) constraints: Statement,
+    pub(super) constrain: Statement,
+    pub(super) claim: Statement,
     known: Mutex<Known>,
+    /// Whether the last batch with unique values or keys had one in it that was not free.
+    pub(super) denied: AtomicBool,
 }
 
 impl Session {
@@ -72,6 +79,13 @@ impl Session {
             client.prepare(read::REACH),
             client.prepare(read::HEAD),
         )?;
+        let (insert_claiming, remembered, constraints, constrain, claim) = try_join!(
+            client.prepare(insert::CLAIMING),
+            client.prepare(keys::REMEMBERED),
+            client.prepare(claims::CONSTRAINTS),
+            client.prepare(claims::CONSTRAIN),
+            client.prepare(claims::CLAIM),
+        )?;
         let [all, all_columns] = read::ALL.map(|all| client.prepare(all));
         let [categories, categories_all_columns] =
             read::CATEGORIES.map(|categories| client.prepare(categories));
@@ -85,6 +99,7 @@ impl Session {
             insert_one,
             insert_next,
             insert_all,
+            insert_claiming,
             ends,
             given,
             given_unconditionally,
@@ -95,7 +110,12 @@ impl Session {
             categories: [categories, categories_all_columns],
             reach,
             head,
+            remembered,
+            constraints,
+            constrain,
+            claim,
             known: Mutex::default(),
+            denied: AtomicBool::default(),
         })
     }
 

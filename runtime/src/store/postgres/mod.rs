@@ -1,9 +1,11 @@
 //! The server database: events in PostgreSQL.
 
+mod claims;
 mod columns;
 mod connection;
 mod error;
 mod insert;
+mod keys;
 mod known;
 mod lent;
 mod listen;
@@ -38,8 +40,9 @@ use self::{
     writer::Writer,
 };
 use super::{
-    AppendError, BoxFuture, Capabilities, Capability, Commit, Committed, Durability, Facts, Filter, Page,
-    Position, Store, StoreError, StreamId, StreamPage, key::StoreKey,
+    AppendError, BoxFuture, Capabilities, Capability, Claim, Commit, Committed, Constraint, Durability,
+    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Standing, Store, StoreError, StreamId,
+    StreamPage, key::StoreKey,
 };
 use crate::Version;
 
@@ -67,6 +70,10 @@ const MOST_BYTES: usize = 256 << 20;
 /// one that listens. Each is made when it is first needed, and made again when it was lost. All appends that wait share
 /// one statement: one round trip and one sync. So do loads that wait. Who is alone loads and appends over the same connection
 /// and waits for nobody. The store belongs to the runtime in which it is opened.
+///
+/// # Constraints
+/// To put a constraint on record, in force or off the record waits for all who are appending, in whichever process, and
+/// those who come later wait for it. That takes a moment; off the record longer, because its claims are removed, too.
 ///
 /// # Time limits
 /// A connection is given up after `connect_timeout` (10 seconds), a question after
@@ -153,6 +160,7 @@ impl PostgresStore {
                     self.listener.tell();
                     return placed.recorded(behind, now, self.key).map_err(AppendError::Failed);
                 }
+                Outcome::Denied(error) => return Err(error),
                 Outcome::Known => return self.given_before(&commit, None).await,
                 Outcome::Refused(refused) => {
                     let mut refused = refused.into_iter().filter_map(|refused| {
@@ -284,8 +292,60 @@ impl Store for PostgresStore {
         })
     }
 
+    fn remembered<'a>(
+        &'a self,
+        key: &'a IdempotencyKey,
+    ) -> BoxFuture<'a, Result<Option<Remembered>, StoreError>> {
+        Box::pin(async move {
+            self.short
+                .ask("looking for an idempotency key", |session| async move {
+                    keys::remembered(&session, key).await
+                })
+                .await
+        })
+    }
+
+    fn constraints<'a>(
+        &'a self,
+        category: &'a Name,
+    ) -> BoxFuture<'a, Result<Vec<(Name, Standing)>, StoreError>> {
+        Box::pin(async move {
+            self.short
+                .ask(
+                    "reading constraints",
+                    |session| async move { claims::constraints(&session, category).await },
+                )
+                .await
+        })
+    }
+
+    fn constrain<'a>(
+        &'a self,
+        constraint: &'a Constraint,
+        standing: Option<Standing>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            // It waits for all who are appending, and may have many claims to remove.
+            self.scans
+                .link()
+                .ask("changing a constraint", |session| async move {
+                    claims::constrain(&session, constraint, standing).await
+                })
+                .await
+        })
+    }
+
+    fn claim<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
+        Box::pin(async move {
+            self.scans
+                .link()
+                .ask("collecting claims", |session| async move { claims::claim(&session, claims).await })
+                .await
+        })
+    }
+
     fn capabilities(&self) -> Capabilities {
-        let supported: &[_] = &[Capability::Originals];
+        let supported: &[_] = &[Capability::Claims, Capability::IdempotencyKeys, Capability::Originals];
         Capabilities { wakes: self.wakes, ..Capabilities::new(self.durability).supporting(supported) }
     }
 }

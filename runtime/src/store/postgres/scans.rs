@@ -55,6 +55,11 @@ impl Scans {
         Self { link: Arc::new(link), readers: Mutex::default() }
     }
 
+    /// The connection, for something else that may be long.
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// At most `limit` matching events after this position.
     pub(super) async fn read(
         &self,

@@ -1,24 +1,37 @@
 //! Commits as rows: one statement records a batch of them.
 
-use std::sync::Arc;
+use std::{
+    borrow::Cow,
+    sync::{Arc, atomic::Ordering},
+};
 
-use tokio_postgres::{Error, types::ToSql};
+use tokio_postgres::{
+    Error, Row,
+    types::{FromSql, ToSql},
+};
 use uuid::Uuid;
 
 use super::{
+    claims,
     columns::Columns,
     connection::{Failure, Session},
     insert::{Inserted, Single, insert},
     row,
     tail::{End, from_version, stream_key},
+    text,
 };
 use crate::{
     Version,
-    store::{Append, Appended, Commit, Committed, Expected, Position, StoreError, Tail, key::StoreKey},
+    store::{
+        Append, AppendError, Appended, ClaimChange, Commit, Committed, Expected, IdempotencyKey, Position,
+        StoreError, Tail, key::StoreKey,
+    },
 };
 
-pub(super) const APPEND: &str = "SELECT base, now, refused, actuals, at_first, known FROM append($1, $2, $3, $4, $5, $6, \
-    $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+pub(super) const APPEND: &str = "SELECT base, now, refused, actuals, at_first, known, \
+    unknowing_crowds, unknown_names, idle_uses, used_keys, refused_takes, holder_categories, holder_ids \
+    FROM append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
+    $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40)";
 
 /// The ends of streams, in their order.
 pub(super) const ENDS: &str = "SELECT last.version, last.at FROM unnest($1::uuid[]) WITH ORDINALITY AS u (stream, number) \
@@ -91,6 +104,12 @@ impl Placed {
         self.commit.appends.iter().map(|append| append.events.len()).sum()
     }
 
+    /// The unique values and the key that it has to do with. Two commits with one in common are not judged together.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = Uuid> {
+        let values = self.commit.claims.iter().map(|change| change.claim().value.as_uuid());
+        values.chain(self.commit.key.as_ref().map(IdempotencyKey::hash))
+    }
+
     /// Whether its events keep the times that they have elsewhere.
     pub(super) fn keeps_times(&self) -> bool {
         !self.commit.originals.is_empty()
@@ -156,6 +175,8 @@ pub(super) enum Outcome {
     Recorded { behind: i64, now: i64 },
     /// Not recorded: these of its appends were refused.
     Refused(Vec<Refused>),
+    /// Not recorded, because of a constraint, a unique value or a key.
+    Denied(AppendError),
     /// Not recorded, because it has taken effect already; only for those that expected nothing.
     Known,
 }
@@ -177,7 +198,12 @@ pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Ou
         Some(single) => (single.insert(session).await?, None),
         None => {
             let columns = Columns::of(batch);
-            (insert(session, batch, &columns).await?, Some(columns))
+            // Where values were taken a moment ago, some are likely to be now: the judge alone is faster then.
+            let inserted = match columns.claims_something() && session.denied.load(Ordering::Relaxed) {
+                true => None,
+                false => insert(session, batch, &columns).await?,
+            };
+            (inserted, Some(columns))
         }
     };
     match inserted {
@@ -198,7 +224,9 @@ fn all_recorded(batch: &[Placed], Inserted { mut behind, now }: Inserted) -> Vec
 /// Records those commits of which every append goes where it was expected to go, and says what became of the others.
 async fn judge(session: &Session, batch: &[Placed], columns: &Columns<'_>) -> Result<Vec<Outcome>, Error> {
     let keep_times = batch.first().is_some_and(Placed::keeps_times);
-    let parameters: [&(dyn ToSql + Sync); 20] = [
+    let Columns { crowds, changes, keys, .. } = columns;
+    let takes = &changes.takes;
+    let parameters: [&(dyn ToSql + Sync); 40] = [
         &columns.streams,
         &columns.firsts,
         &columns.commits,
@@ -219,6 +247,26 @@ async fn judge(session: &Session, batch: &[Placed], columns: &Columns<'_>) -> Re
         &columns.contents,
         &columns.metadata,
         &keep_times,
+        &crowds.of_appends,
+        &crowds.categories,
+        &crowds.knowing,
+        &crowds.known,
+        &changes.categories,
+        &changes.names,
+        &takes.values,
+        &takes.owners,
+        &takes.given_up_by,
+        &takes.uses,
+        &takes.commits,
+        &changes.released,
+        &changes.releasers,
+        &changes.release_uses,
+        &changes.release_commits,
+        &keys.hashes,
+        &keys.fingerprints,
+        &keys.places,
+        &keys.events,
+        &keys.commits,
     ];
     let row = session.client.query_one(&session.append, &parameters).await?;
     let (base, now): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
@@ -227,6 +275,8 @@ async fn judge(session: &Session, batch: &[Placed], columns: &Columns<'_>) -> Re
     let actuals: Vec<i64> = row.try_get::<_, Option<_>>(3)?.unwrap_or_default();
     let found: Vec<Option<Uuid>> = row.try_get::<_, Option<_>>(4)?.unwrap_or_default();
     let known: Vec<i32> = row.try_get::<_, Option<_>>(5)?.unwrap_or_default();
+
+    let denials = Denials::of(&row)?;
 
     let mut refusals = refused.into_iter().zip(actuals).zip(found).peekable();
     let mut outcomes = Vec::with_capacity(batch.len());
@@ -243,15 +293,93 @@ async fn judge(session: &Session, batch: &[Placed], columns: &Columns<'_>) -> Re
         }
         outcomes.push(if known.contains(&number) {
             Outcome::Known
-        } else if mine.is_empty() {
-            Outcome::Recorded { behind, now }
-        } else {
+        } else if !mine.is_empty() {
             Outcome::Refused(mine)
+        } else if let Some(error) = denials.denied(columns, placed, number, appends) {
+            Outcome::Denied(error)
+        } else {
+            Outcome::Recorded { behind, now }
         });
         appends = next;
         behind = behind.saturating_add_unsigned(placed.events() as u64);
     }
+    if columns.claims_something() {
+        let denied = !denials.takes.is_empty() || !denials.used_keys.is_empty();
+        session.denied.store(denied, Ordering::Relaxed);
+    }
     Ok(outcomes)
+}
+
+/// What speaks against commits of a batch besides the versions of their streams.
+struct Denials<'a> {
+    crowds: Vec<i32>,
+    unknown: Vec<&'a str>,
+    idle_uses: Vec<i32>,
+    used_keys: Vec<i32>,
+    takes: Vec<i32>,
+    categories: Vec<Option<&'a str>>,
+    ids: Vec<Option<&'a str>>,
+}
+
+impl<'a> Denials<'a> {
+    fn of(row: &'a Row) -> Result<Self, Error> {
+        fn list<'a, T>(row: &'a Row, column: usize) -> Result<Vec<T>, Error>
+        where
+            Option<Vec<T>>: FromSql<'a>,
+        {
+            Ok(row.try_get::<_, Option<_>>(column)?.unwrap_or_default())
+        }
+        Ok(Self {
+            crowds: list(row, 6)?,
+            unknown: list(row, 7)?,
+            idle_uses: list(row, 8)?,
+            used_keys: list(row, 9)?,
+            takes: list(row, 10)?,
+            categories: list(row, 11)?,
+            ids: list(row, 12)?,
+        })
+    }
+
+    /// The first thing that speaks against the commit with this number, before whose appends so many others stand.
+    fn denied(
+        &self,
+        columns: &Columns<'_>,
+        placed: &Placed,
+        number: i32,
+        appends: i64,
+    ) -> Option<AppendError> {
+        let commit = &placed.commit;
+        let crowds = columns.crowds.of_appends.iter().skip(usize::try_from(appends).unwrap_or(usize::MAX));
+        for (append, crowd) in commit.appends.iter().zip(crowds) {
+            let mut unknown = self.crowds.iter().zip(&self.unknown);
+            if let Some((_, name)) = unknown.find(|(unknowing, _)| *unknowing == crowd) {
+                let name = text::decode(name).unwrap_or(Cow::Borrowed(name));
+                return Some(StoreError::unknown_constraint(append.stream.category(), &name).into());
+            }
+        }
+        let claims = commit.claims.iter().map(ClaimChange::claim);
+        if let Some(claim) =
+            claims.into_iter().find(|claim| columns.changes.is_one_of(&self.idle_uses, claim))
+        {
+            return Some(StoreError::not_in_force(&claim.constraint).into());
+        }
+        if let Some(key) = commit.key.as_ref().filter(|_| self.used_keys.contains(&number)) {
+            return Some(AppendError::KeyUsed { key: key.clone() });
+        }
+        let takes = &columns.changes.takes;
+        let holders = self.categories.iter().zip(&self.ids);
+        for (take, (category, id)) in self.takes.iter().zip(holders) {
+            let take = usize::try_from(*take).unwrap_or(usize::MAX);
+            if takes.commits.get(take) == Some(&number) {
+                let claim = (*takes.claims.get(take)?).clone();
+                return Some(match claims::holder(*category, *id) {
+                    Ok(by) => AppendError::Taken { claim, by },
+                    Err(error) => error.into(),
+                });
+            }
+        }
+        None
+    }
 }
 
 /// The answer to a commit that has taken effect already. For one that expected a version somewhere, the append that

@@ -121,15 +121,18 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
         let candidates = std::mem::take(&mut postponed).into_iter().chain(first).chain(more);
         let mut batch = Vec::new();
         let mut streams = HashSet::new();
+        let mut hashes = HashSet::new();
         let (mut events, mut bytes) = (0, 0);
         let mut keep_times = None;
         for request in candidates.take(MOST_COMMITS) {
             let commit = &request.placed.commit;
             // Whether a second append to a stream is right depends on the first one. That one goes next time, and so
-            // does what comes after it for the same streams.
+            // does what comes after it for the same streams. It is the same with unique values and keys.
             let ids = || commit.appends.iter().map(|append| append.stream.clone());
-            let again = ids().any(|stream| streams.contains(&stream));
+            let again = ids().any(|stream| streams.contains(&stream))
+                || request.placed.hashes().any(|hash| hashes.contains(&hash));
             streams.extend(ids());
+            hashes.extend(request.placed.hashes());
             // Whether times are kept is said once for all of them.
             let other =
                 *keep_times.get_or_insert(request.placed.keeps_times()) != request.placed.keeps_times();

@@ -5,6 +5,7 @@ mod decode;
 mod import;
 mod load;
 mod replay;
+mod signups;
 
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub enum Measure {
     Replay,
     /// A thousand events in a transaction.
     Import,
+    /// Sign-ups, each with an address that must be unique: what the rule costs, and against programs by hand.
+    Signups,
     /// Decode and fold, without a store.
     Decode,
 }
@@ -112,6 +115,7 @@ pub async fn run(measure: Measure, backend: &dyn Backend, effort: Effort) -> Res
         }
         Measure::Replay if backend.is_durable() => rows.push(replay::replay(backend, effort).await?),
         Measure::Import if backend.is_durable() => rows.push(import::import(backend, effort).await?),
+        Measure::Signups if backend.is_durable() => rows.extend(signups::sign_ups(backend, effort).await?),
         Measure::Decode if !backend.is_durable() => rows.push(decode::decode(effort).await?),
         _ => {}
     }

@@ -129,11 +129,12 @@ impl Database for Arc<ByHand> {
     }
 
     fn programs(&self, work: Work, _: u64) -> Answer<'_, Vec<Runner>> {
-        let runner = match work {
-            Work::Command => Runner::new("load + publish", &Arc::new(Commands(Arc::clone(self)))),
-            Work::Append => Runner::new("bare publish", &Arc::new(Appends(Arc::clone(self)))),
+        let runners = match work {
+            Work::Command => vec![Runner::new("load + publish", &Arc::new(Commands(Arc::clone(self))))],
+            Work::Append => vec![Runner::new("bare publish", &Arc::new(Appends(Arc::clone(self))))],
+            Work::SignUp | Work::SignUpFreely => Vec::new(),
         };
-        Box::pin(async { Ok(vec![runner]) })
+        Box::pin(async { Ok(runners) })
     }
 
     fn load(&self, stream: u64) -> Answer<'_, u64> {

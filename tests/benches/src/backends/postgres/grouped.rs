@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Error as PostgresError, Statement, error::SqlState}
 use super::hand::{LOAD, connect, load, stream_name};
 use crate::{
     Error,
-    database::Program,
+    database::{Program, address},
     hand::{Command, decide},
 };
 
@@ -18,6 +18,13 @@ use crate::{
 const APPEND: &str = "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(42)) \
     INSERT INTO by_hand.events (stream, version, name, payload) SELECT u.* FROM turn, \
     unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS u (stream, version, name, payload)";
+
+/// The same of those who sign up: each takes an address, which nobody else has.
+const SIGN_UP: &str = "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(42)), \
+    u AS (SELECT u.* FROM turn, unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[]) \
+    AS u (stream, version, name, payload, address)), \
+    taken AS (INSERT INTO by_hand.addresses (address, stream) SELECT lower(address), stream FROM u) \
+    INSERT INTO by_hand.events (stream, version, name, payload) SELECT stream, version, name, payload FROM u";
 
 /// How many commands stand in different lines.
 const LANES: u64 = 4096;
@@ -30,6 +37,8 @@ struct Request {
     version: i64,
     name: &'static str,
     payload: String,
+    /// An address that is taken, of those who sign up.
+    address: Option<String>,
     /// Whether it was recorded; `false` is a conflict.
     written: oneshot::Sender<bool>,
 }
@@ -47,6 +56,7 @@ impl Grouped {
     pub(super) async fn open(url: &str) -> Result<Arc<Self>, Error> {
         let (loads, writer) = (connect(url).await?, connect(url).await?);
         let (select, append) = (loads.prepare(LOAD).await?, writer.prepare(APPEND).await?);
+        let append = [append, writer.prepare(SIGN_UP).await?];
         let (appends, requests) = mpsc::channel(MOST);
         tokio::spawn(work_off(writer, append, requests));
         let lanes = (0..LANES).map(|_| Mutex::default()).collect();
@@ -63,7 +73,14 @@ impl Program for Grouped {
             let (state, version) = load(&self.loads, &self.select, &stream).await?;
             let Some((name, payload)) = decide(state.as_ref(), command.clone())?.pop() else { return Ok(()) };
             let (written, answer) = oneshot::channel();
-            let request = Request { stream: stream.clone(), version: version + 1, name, payload, written };
+            let request = Request {
+                stream: stream.clone(),
+                version: version + 1,
+                name,
+                payload,
+                address: None,
+                written,
+            };
             self.appends.send(request).await.map_err(|_| "closed")?;
             if answer.await? {
                 return Ok(());
@@ -72,8 +89,24 @@ impl Program for Grouped {
     }
 }
 
+/// Sign-ups: the stream is new, so there is nothing to load.
+pub(super) struct SignUps(pub(super) Arc<Grouped>);
+
+impl Program for SignUps {
+    async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
+        let address = address(&text);
+        let payload = serde_json::json!({ "email": address }).to_string();
+        let (written, answer) = oneshot::channel();
+        let stream = format!("member-{}", uuid::Uuid::now_v7());
+        let request =
+            Request { stream, version: 1, name: "Registered", payload, address: Some(address), written };
+        self.0.appends.send(request).await.map_err(|_| "closed")?;
+        if answer.await? { Ok(()) } else { Err("the address is taken".into()) }
+    }
+}
+
 /// All that wait share a statement. If one of them comes too late, nothing of it happened, and each has its own.
-async fn work_off(client: Client, append: Statement, mut requests: mpsc::Receiver<Request>) {
+async fn work_off(client: Client, append: [Statement; 2], mut requests: mpsc::Receiver<Request>) {
     let mut batch = Vec::new();
     while requests.recv_many(&mut batch, MOST).await > 0 {
         let together = write(&client, &append, &batch).await;
@@ -92,12 +125,18 @@ async fn work_off(client: Client, append: Statement, mut requests: mpsc::Receive
 }
 
 /// `Ok(false)`: the only one came too late.
-async fn write(client: &Client, append: &Statement, batch: &[Request]) -> Result<bool, PostgresError> {
+async fn write(client: &Client, append: &[Statement; 2], batch: &[Request]) -> Result<bool, PostgresError> {
     let streams: Vec<_> = batch.iter().map(|request| request.stream.as_str()).collect();
     let versions: Vec<_> = batch.iter().map(|request| request.version).collect();
     let names: Vec<_> = batch.iter().map(|request| request.name).collect();
     let payloads: Vec<_> = batch.iter().map(|request| request.payload.as_str()).collect();
-    match client.execute(append, &[&streams, &versions, &names, &payloads]).await {
+    let addresses: Vec<_> = batch.iter().filter_map(|request| request.address.as_deref()).collect();
+    let [append, sign_up] = append;
+    let written = match addresses.len() == batch.len() {
+        true => client.execute(sign_up, &[&streams, &versions, &names, &payloads, &addresses]).await,
+        false => client.execute(append, &[&streams, &versions, &names, &payloads]).await,
+    };
+    match written {
         Ok(_) => Ok(true),
         Err(error) if batch.len() == 1 && error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(false),
         Err(error) => Err(error),

@@ -1,11 +1,14 @@
 //! By hand on tokio-postgres: one table.
 
-use std::{ops::Range, pin::pin};
+use std::{ops::Range, pin::pin, sync::Arc};
 
 use futures_util::TryStreamExt;
 use tokio_postgres::{Client, NoTls, Statement};
 
-use super::{grouped::Grouped, plain::Plain};
+use super::{
+    grouped::{Grouped, SignUps},
+    plain::Plain,
+};
 use crate::{
     Error, Fact,
     database::{Answer, Database, Runner, Watch, Work},
@@ -23,7 +26,8 @@ CREATE TABLE by_hand.events (
     payload text NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (stream, version)
-)";
+);
+CREATE TABLE by_hand.addresses (address text PRIMARY KEY, stream text NOT NULL)";
 
 pub(super) const LOAD: &str = "SELECT name, payload FROM by_hand.events WHERE stream = $1 ORDER BY version";
 
@@ -98,6 +102,13 @@ impl Database for ByHand {
         })
     }
 
+    fn addresses(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(async move {
+            let rows = self.client.query("SELECT address FROM by_hand.addresses", &[]).await?;
+            Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+        })
+    }
+
     /// What the server does by itself after a while.
     fn settle(&self) -> Answer<'_, ()> {
         Box::pin(async { Ok(self.client.batch_execute("ANALYZE by_hand.events").await?) })
@@ -114,7 +125,10 @@ impl Database for ByHand {
                         vec![plain, Runner::new("grouped", &Grouped::open(&self.url).await?)]
                     }
                 }
-                Work::Append => Vec::new(),
+                Work::SignUp => {
+                    vec![Runner::new("grouped", &Arc::new(SignUps(Grouped::open(&self.url).await?)))]
+                }
+                Work::Append | Work::SignUpFreely => Vec::new(),
             })
         })
     }

@@ -10,10 +10,10 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::hand::{connect, insert, load, stream_name};
+use super::hand::{connect, insert, load, stream_name, take};
 use crate::{
     Error, Fact,
-    database::Program,
+    database::{Program, address},
     hand::{Command, Incident, decide},
 };
 
@@ -24,6 +24,8 @@ struct Request {
     stream: String,
     version: u64,
     facts: Vec<Fact>,
+    /// An address that is taken.
+    address: Option<String>,
     /// Whether it was recorded; `false` is a conflict.
     reply: oneshot::Sender<bool>,
 }
@@ -73,7 +75,7 @@ impl Program for Grouped {
             let (state, version) = self.load(&stream)?;
             let facts = decide(state.as_ref(), command.clone())?;
             let (reply, answer) = oneshot::channel();
-            let request = Request { stream: stream.clone(), version, facts, reply };
+            let request = Request { stream: stream.clone(), version, facts, address: None, reply };
             self.writer.as_ref().ok_or("closed")?.send(request).map_err(|_| "the writer is gone")?;
             if answer.await? {
                 return Ok(());
@@ -86,8 +88,10 @@ fn write(connection: &Connection, batch: Vec<Request>) -> Result<(), Error> {
     let transaction = connection.unchecked_transaction()?;
     let mut outcomes = Vec::with_capacity(batch.len());
     for request in &batch {
-        let mut recorded = true;
-        for (fact, version) in request.facts.iter().zip(request.version + 1..) {
+        let address = request.address.as_deref();
+        let mut recorded = address.is_none_or(|address| take(&transaction, address, &request.stream).is_ok());
+        let facts = if recorded { request.facts.as_slice() } else { &[] };
+        for (fact, version) in facts.iter().zip(request.version + 1..) {
             recorded &= insert(&transaction, &request.stream, version, fact).is_ok();
         }
         outcomes.push(recorded);
@@ -97,6 +101,27 @@ fn write(connection: &Connection, batch: Vec<Request>) -> Result<(), Error> {
         let _ = request.reply.send(recorded);
     }
     Ok(())
+}
+
+/// Sign-ups: the stream is new, so there is nothing to load.
+#[derive(Debug)]
+pub(super) struct SignUps(pub(super) Grouped);
+
+impl Program for SignUps {
+    async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
+        let address = address(&text);
+        let payload = serde_json::json!({ "email": address }).to_string();
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            stream: format!("member-{}", uuid::Uuid::now_v7()),
+            version: 0,
+            facts: vec![("Registered", payload)],
+            address: Some(address),
+            reply,
+        };
+        self.0.writer.as_ref().ok_or("closed")?.send(request).map_err(|_| "the writer is gone")?;
+        if answer.await? { Ok(()) } else { Err("the address is taken".into()) }
+    }
 }
 
 impl Drop for Grouped {

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, params};
 
-use super::grouped::Grouped;
+use super::grouped::{Grouped, SignUps};
 use crate::{
     Error, Fact,
     database::{Answer, Database, Program, Runner, Watch, Work},
@@ -23,9 +23,11 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS events (
     payload TEXT NOT NULL,
     at INTEGER NOT NULL,
     UNIQUE (stream, version)
-)";
+);
+CREATE TABLE IF NOT EXISTS addresses (address TEXT PRIMARY KEY, stream TEXT NOT NULL) WITHOUT ROWID";
 
 const LOAD: &str = "SELECT name, payload FROM events WHERE stream = ?1 ORDER BY version";
+const ADDRESS: &str = "INSERT INTO addresses (address, stream) VALUES (?1, ?2)";
 const INSERT: &str = "INSERT INTO events (stream, version, name, payload, at) VALUES (?1, ?2, ?3, ?4, ?5)";
 /// What a replay has to know of an event: what happened, and to whom, when.
 const SCAN: &str = "SELECT position, stream, version, at, name, payload FROM events ORDER BY position";
@@ -75,6 +77,11 @@ pub(super) fn insert(
     insert.execute(params![stream, version as i64, name, payload, at]).map(drop)
 }
 
+/// Takes an address; an error if somebody has it.
+pub(super) fn take(connection: &Connection, address: &str, stream: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(ADDRESS)?.execute(params![address.to_lowercase(), stream]).map(drop)
+}
+
 /// The name of a stream.
 pub(super) fn stream_name(stream: u64) -> String {
     format!("incident-{stream}")
@@ -95,6 +102,14 @@ impl ByHand {
 }
 
 impl Database for ByHand {
+    fn addresses(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(async move {
+            let connection = self.single.lock();
+            let mut select = connection.prepare("SELECT address FROM addresses")?;
+            Ok(select.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?)
+        })
+    }
+
     fn append<'a>(&'a self, streams: Range<u64>, already: u64, events: &'a [Fact]) -> Answer<'a, ()> {
         Box::pin(async move {
             let connection = self.single.lock();
@@ -113,7 +128,10 @@ impl Database for ByHand {
             Ok(match work {
                 Work::Command if clients == 1 => vec![Runner::new("one connection", &self.single)],
                 Work::Command => vec![Runner::new("grouped", &Arc::new(Grouped::open(&self.path)?))],
-                Work::Append => Vec::new(),
+                Work::SignUp => {
+                    vec![Runner::new("grouped", &Arc::new(SignUps(Grouped::open(&self.path)?)))]
+                }
+                Work::Append | Work::SignUpFreely => Vec::new(),
             })
         })
     }

@@ -1,0 +1,19 @@
+//! Several who change the same thing at the same time, and what must hold whoever is faster.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
+
+mod account;
+mod building;
+mod fields;
+mod once;
+mod recorded;
+mod together;
+mod unique;
+
+use std::sync::Arc;
+
+use factum::{Store, store::MemoryStore};
+
+fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new())
+}
