@@ -6,6 +6,8 @@ mod support;
 
 use std::{os::unix::process::ExitStatusExt, process::Stdio, thread, time::Duration};
 
+use factum::Repository;
+use registration::domain::{Account, AccountCommand};
 use support::Program;
 
 /// How many transfers the store holds, all of them whole; `None` if nothing is there yet.
@@ -49,4 +51,17 @@ fn many_at_few_accounts_lose_nothing() {
     let program = Program::new();
     let text = program.run(&["bank", "--accounts", "3", "--transfers", "500", "--store", "memory:"]);
     assert!(text.contains("3 accounts hold 3,000, which is what they were opened with"), "{text}");
+}
+
+#[tokio::test]
+async fn money_out_of_nowhere_is_found() {
+    let program = Program::new();
+    program.run(&["bank", "--accounts", "3", "--transfers", "50"]);
+    let url = format!("sqlite:{}", program.file("registration.db").display());
+    let accounts = Repository::<Account>::new(factum::open(&url).await.unwrap());
+    let deposit = AccountCommand::Deposit { amount: 7, from: 2.into() };
+    accounts.execute(&1.into(), deposit).await.unwrap();
+    let said = "registration: accounts were opened with 3000, and hold 3007\n";
+    assert_eq!(program.fail(1, &["bank", "--check"]), said);
+    assert_eq!(program.fail(1, &["bank", "--accounts", "3", "--transfers", "50"]), said);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use factum::{Recorded, Store};
+use factum::Store;
 use registration::domain::{Account, AccountEvent, AccountNumber};
 
 use crate::{error::Result, events::each_event, words::thousands};
@@ -22,32 +22,32 @@ impl Books {
     /// An account was below zero at some time, or the store cannot be read.
     pub(super) async fn read(store: &dyn Store) -> Result<Self> {
         let mut books = Self::default();
-        each_event::<Account>(store, |number, recorded| books.apply(number, &recorded)).await?;
+        each_event::<Account>(store, |number, recorded| {
+            let transfer = recorded.metadata().correlation_id.as_deref();
+            books.apply(number, transfer, &recorded.event)
+        })
+        .await?;
         Ok(books)
     }
 
-    fn apply(&mut self, number: AccountNumber, recorded: &Recorded<AccountEvent>) -> Result<()> {
-        let change = match recorded.event {
-            AccountEvent::Opened { deposit, .. } => {
-                self.opened_with += i64::from(deposit);
-                i64::from(deposit)
-            }
-            AccountEvent::Deposited { amount, .. } => self.moved(recorded, amount.into()),
-            AccountEvent::Withdrawn { amount, .. } => self.moved(recorded, -i64::from(amount)),
+    fn apply(&mut self, number: AccountNumber, transfer: Option<&str>, event: &AccountEvent) -> Result<()> {
+        let change = match event {
+            AccountEvent::Opened { deposit, .. } => i64::from(*deposit),
+            AccountEvent::Deposited { amount, .. } => i64::from(*amount),
+            AccountEvent::Withdrawn { amount, .. } => -i64::from(*amount),
         };
+        match (event, transfer) {
+            (AccountEvent::Opened { .. }, _) => self.opened_with += change,
+            (_, Some(transfer)) => *self.transfers.entry(transfer.to_owned()).or_default() += change,
+            // The story moves money without a number for it; it is in the sum all the same.
+            (_, None) => {}
+        }
         let balance = self.balances.entry(number).or_default();
         *balance += change;
         match *balance {
             0.. => Ok(()),
-            below => Err(format!("account {number} was at {below} at version {}", recorded.version).into()),
+            below => Err(format!("account {number} was at {below}").into()),
         }
-    }
-
-    fn moved(&mut self, recorded: &Recorded<AccountEvent>, change: i64) -> i64 {
-        if let Some(id) = &recorded.metadata().correlation_id {
-            *self.transfers.entry(id.clone()).or_default() += change;
-        }
-        change
     }
 
     /// What is on all accounts together.
@@ -82,5 +82,51 @@ impl Books {
             Some(id) => Err(format!("transfer {id} was acknowledged and is not recorded").into()),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn books(events: &[(u64, Option<&str>, AccountEvent)]) -> Result<Books> {
+        let mut books = Books::default();
+        for (number, transfer, event) in events {
+            books.apply((*number).into(), *transfer, event)?;
+        }
+        Ok(books)
+    }
+
+    fn opened(number: u64) -> (u64, Option<&'static str>, AccountEvent) {
+        (number, None, AccountEvent::Opened { owner: "ann".into(), deposit: 100 })
+    }
+
+    fn withdrawn(amount: u32) -> (u64, Option<&'static str>, AccountEvent) {
+        (1, Some("a"), AccountEvent::Withdrawn { amount, to: 2.into() })
+    }
+
+    fn deposited(transfer: Option<&'static str>) -> (u64, Option<&'static str>, AccountEvent) {
+        (2, transfer, AccountEvent::Deposited { amount: 70, from: 1.into() })
+    }
+
+    #[test]
+    fn money_that_moved_is_all_there() {
+        let books = books(&[opened(1), opened(2), withdrawn(70), deposited(Some("a"))]).unwrap();
+        assert!(books.prove().unwrap().starts_with("2 accounts hold 200"));
+        assert!(books.prove_all(&["a".into()]).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_is_found() {
+        let said = |error: Result<String>| error.unwrap_err().to_string();
+        let half = books(&[opened(1), opened(2), withdrawn(70)]).unwrap();
+        assert_eq!(said(half.prove()), "transfer a is not whole: -70 too much");
+        let whole = [opened(1), opened(2), withdrawn(70), deposited(Some("a"))];
+        let more = books(&[&whole[..], &[deposited(None)]].concat()).unwrap();
+        assert_eq!(said(more.prove()), "accounts were opened with 200, and hold 270");
+        let below = books(&[opened(1), withdrawn(101)]);
+        assert_eq!(said(below.map(|_| String::new())), "account 1 was at -1");
+        let lost = books(&whole).unwrap().prove_all(&["b".into()]);
+        assert!(said(lost.map(|()| String::new())).contains("transfer b was acknowledged"));
     }
 }

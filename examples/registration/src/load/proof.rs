@@ -67,3 +67,60 @@ impl Holders {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registered(email: &str) -> UserEvent {
+        UserEvent::Registered { email: email.into(), name: "somebody".into() }
+    }
+
+    fn holders(events: impl IntoIterator<Item = (UserNumber, UserEvent)>) -> Result<Holders> {
+        let mut holders = Holders::default();
+        events.into_iter().try_for_each(|(user, event)| holders.apply(user, event))?;
+        Ok(holders)
+    }
+
+    fn accepted(user: UserNumber, email: &str) -> Answers {
+        Answers { accepted: vec![(user, email.to_owned())], ..Answers::default() }
+    }
+
+    fn refused(user: UserNumber, email: &str) -> Answers {
+        Answers { refused: vec![(user, email.to_owned())], ..Answers::default() }
+    }
+
+    #[test]
+    fn an_address_that_is_free_again_is_not_held_twice() {
+        let [ann, bob, carl] = [(); 3].map(|()| UserNumber::new());
+        let changed = UserEvent::EmailChanged { email: "anna@example.org".into() };
+        let holders = holders([
+            (ann, registered("ann@example.org")),
+            (ann, changed),
+            (bob, registered("Ann@example.org")),
+            (bob, UserEvent::Deregistered),
+            (carl, registered(" ann@example.org")),
+        ]);
+        let holders = holders.unwrap();
+        assert!(holders.prove(&accepted(carl, "ANN@example.org")).unwrap().starts_with("2 addresses"));
+        assert!(holders.prove(&accepted(bob, "ann@example.org")).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_found() {
+        let [ann, bob] = [(); 2].map(|()| UserNumber::new());
+        let twice = holders([(ann, registered("ann@example.org")), (bob, registered("ANN@example.org"))]);
+        assert!(twice.err().unwrap().to_string().contains("has two holders"));
+        let holders = holders([(ann, registered("ann@example.org"))]).unwrap();
+        for (answers, said) in [
+            (accepted(bob, "bob@example.org"), "was accepted and does not have"),
+            (accepted(ann, "anna@example.org"), "was accepted and does not have"),
+            (refused(ann, "ann@example.org"), "was refused and is recorded"),
+            (refused(bob, "bob@example.org"), "was refused, and nobody has"),
+        ] {
+            let told = holders.prove(&answers).unwrap_err().to_string();
+            assert!(told.contains(said), "{told}");
+        }
+        assert!(holders.prove(&refused(bob, "ann@example.org")).is_ok());
+    }
+}
