@@ -19,7 +19,11 @@ pub(crate) async fn run(store: &Arc<dyn Store>, load: &Load, screen: &mut Screen
         tally.add(answer);
     }
     let answers = tally.report(screen)?;
-    let proof = Holders::read(&**store).await?.prove(&answers)?;
-    screen.pairs(&[("proof", proof)])?;
+    let holders = match Holders::read(&**store).await {
+        Ok(holders) => holders,
+        // The store that failed has not come back; why it failed says more.
+        Err(error) => return Err(answers.failure.map_or(error, Into::into)),
+    };
+    screen.pairs(&[("proof", holders.prove(&answers)?)])?;
     answers.failure.map_or(Ok(()), |why| Err(why.into()))
 }
