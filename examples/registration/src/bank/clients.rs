@@ -68,7 +68,12 @@ async fn client(store: Arc<dyn Store>, plan: Arc<Plan>, done: UnboundedSender<Ou
     while plan.goes_on() {
         let (from, to) = plan.accounts();
         let (amount, id) = (fastrand::u32(1..=MOST), Uuid::now_v7().to_string());
-        let moved = move_money(&store, (&from, &to), amount, &id).await;
+        let moved = factum::transaction(&store)
+            .execute::<Account>(&from, AccountCommand::Withdraw { amount, to })
+            .execute::<Account>(&to, AccountCommand::Deposit { amount, from })
+            .with(Metadata::new().correlation(id.clone()))
+            .commit()
+            .await;
         let outcome = match moved {
             Ok(_) => Outcome::Moved(id),
             Err(TransactionError { kind: TransactionErrorKind::Rejected(_), .. }) => Outcome::Refused,
@@ -82,18 +87,4 @@ async fn client(store: Arc<dyn Store>, plan: Arc<Plan>, done: UnboundedSender<Ou
             return;
         }
     }
-}
-
-/// What moves money, all or nothing. Apart, because a future that holds it is not seen to be `Send` otherwise.
-fn move_money<'a>(
-    store: &'a Arc<dyn Store>,
-    (from, to): (&'a AccountNumber, &'a AccountNumber),
-    amount: u32,
-    id: &str,
-) -> impl Future<Output = std::result::Result<impl Sized, TransactionError>> + Send + 'a {
-    factum::transaction(store)
-        .execute::<Account>(from, AccountCommand::Withdraw { amount, to: *to })
-        .execute::<Account>(to, AccountCommand::Deposit { amount, from: *from })
-        .with(Metadata::new().correlation(id))
-        .commit()
 }
