@@ -4,6 +4,7 @@
 
 mod account;
 mod building;
+mod creation;
 mod fields;
 mod once;
 mod recorded;

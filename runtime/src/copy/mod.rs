@@ -40,6 +40,10 @@ const PAGE: usize = 500;
 /// # }
 /// ```
 ///
+/// Events are copied, and nothing that stands beside them: unique values are collected anew from the events, by
+/// [`Repository::build_claims`](crate::Repository::build_claims) in the target, without which its first command asks for it.
+/// [Keys](crate::Execute::once) are not taken along: a command that is sent again under one after the move takes effect again.
+///
 /// # In three steps
 /// 1. What the target holds is held against the beginning of the source, event by event. If anything differs, or the
 ///    target has more, it is refused with the first difference before anything is written.
