@@ -23,8 +23,12 @@ fn transfers(program: &Program) -> Option<u64> {
 #[test]
 fn a_killed_bank_has_lost_nothing_and_goes_on() {
     let program = Program::new();
-    let (mut killed, mut grew, mut before) = (0, 0, 0);
-    for attempt in 0..8 {
+    let (mut grew, mut before) = (0, 0);
+    // A machine with much else to do needs a while until money moves at all.
+    for attempt in 0..30 {
+        if grew == 6 {
+            break;
+        }
         let mut bank = program
             .program(&["bank", "--accounts", "50", "--transfers", "1000000"])
             .stdout(Stdio::null())
@@ -33,14 +37,13 @@ fn a_killed_bank_has_lost_nothing_and_goes_on() {
             .unwrap();
         thread::sleep(Duration::from_millis(100 + 60 * attempt));
         bank.kill().unwrap();
-        killed += u32::from(bank.wait().unwrap().signal() == Some(9));
+        assert_eq!(bank.wait().unwrap().signal(), Some(9));
         let Some(now) = transfers(&program) else { continue };
         assert!(now >= before, "{now} transfers, and {before} before");
         grew += u32::from(now > before);
         before = now;
     }
-    assert_eq!(killed, 8);
-    assert!(grew >= 3, "killed in the middle of transfers {grew} times only");
+    assert_eq!(grew, 6, "not killed in the middle of transfers more often");
     let text = program.run(&["bank", "--accounts", "50", "--transfers", "200"]);
     assert!(text.contains("the sum was 50,000"), "{text}");
     assert!(transfers(&program).unwrap() > before);
