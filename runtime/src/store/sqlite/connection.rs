@@ -28,9 +28,8 @@ const STATEMENTS: usize = 48;
 const CACHE_KIB: i64 = 8 * 1024;
 
 /// How many pages of the log lie between two merges into the database. Pages that are written again and again are then
-/// merged once; four times SQLite's own number was worth a tenth of the processor's time. Unique values come in no order, so
-/// each writes a page of its own: sixteen times was worth another quarter where every commit has one.
-const LOG_PAGES: i64 = 16000;
+/// merged once; four times SQLite's own number was worth a tenth of the processor's time.
+const LOG_PAGES: i64 = 4000;
 
 /// A connection, and what it need not look up again.
 #[derive(Debug)]
