@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use factum::{
-    ExecuteError, Repository,
+    ExecuteError, Repository, Retry,
     store::StoreErrorKind,
     testing::chaos::{ChaosStore, Fault},
 };
@@ -117,4 +117,53 @@ async fn a_conflict_that_is_recorded_does_not_use_up_the_key() {
     assert!(change().expecting(1).await.unwrap_err().conflict().unwrap().recorded.is_some());
     let version = accounts.load(&1).await.unwrap().unwrap().version;
     assert_eq!(change().expecting(version).await.unwrap().version, version.next());
+}
+
+/// Two of one request, at the same time: the second finds that nothing is left to do, or that it is late, and it is still
+/// the first one's receipt that it gets. Nothing is recorded of a conflict with oneself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_comes_too_late_for_its_own_command_gets_its_receipt() {
+    for retry in [Retry::default(), Retry::never()] {
+        for round in 0..60 {
+            let store = memory();
+            let accounts = Repository::<Account>::new(store.clone());
+            registered(&accounts, 1, "us@example.org").await;
+            let mut phones = tokio::task::JoinSet::new();
+            for _ in 0..6 {
+                let accounts = Repository::<Account>::new(store.clone()).with_retry(retry.clone());
+                phones.spawn(async move {
+                    let command = match round % 3 {
+                        0 => AccountCommand::Deregister {},
+                        1 => AccountCommand::Lock {},
+                        _ => change_email("me@example.org"),
+                    };
+                    let execute = accounts.execute(&1, command).once("request");
+                    if round % 3 == 2 { execute.expecting(1).await } else { execute.await }.unwrap()
+                });
+            }
+            let receipts = phones.join_all().await;
+            assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "{round}");
+            assert_eq!((receipts[0].version.get(), accounts.history(&1).await.unwrap().len()), (2, 2));
+        }
+    }
+}
+
+/// The key is another's by the time that the command is recorded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_commands_under_one_key_one_is_told_so() {
+    for _ in 0..60 {
+        let store = memory();
+        let mut clients = tokio::task::JoinSet::new();
+        for number in 0..4 {
+            let accounts = Repository::<Account>::new(store.clone()).with_retry(Retry::never());
+            clients.spawn(async move {
+                accounts.execute(&number, register(&format!("{number}@example.org"))).once("request").await
+            });
+        }
+        let outcomes = clients.join_all().await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+        for error in outcomes.into_iter().filter_map(Result::err) {
+            assert!(matches!(error, ExecuteError::KeyReused { .. }), "{error}");
+        }
+    }
 }

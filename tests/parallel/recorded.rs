@@ -98,3 +98,15 @@ async fn who_cannot_record_it_says_so() {
     let error = accounts.execute(&1, change_email("late@example.org")).expecting(1).await.unwrap_err();
     assert!(matches!(error, ExecuteError::Store { .. }), "{error}");
 }
+
+/// Whoever expected nothing is not late, only slower each time: that is no news for the domain.
+#[tokio::test]
+async fn who_expected_nothing_is_not_recorded_as_late() {
+    let store = Arc::new(ChaosStore::new(memory()));
+    let accounts = Repository::<Account>::new(store.clone()).with_retry(factum::Retry::attempts(2));
+    registered(&accounts, 1, "us@example.org").await;
+    store.inject(2, Fault::Conflict);
+    let error = accounts.execute(&1, change_email("me@example.org")).await.unwrap_err();
+    assert!(error.conflict().unwrap().recorded.is_none());
+    assert_eq!(accounts.history(&1).await.unwrap().len(), 1);
+}

@@ -75,6 +75,8 @@ struct Stale {
     expected: Version,
     /// The version that there is.
     actual: Version,
+    /// Whether the caller has seen too little, and not only been slower than others each time.
+    late: bool,
     fields: Vec<&'static str>,
 }
 
@@ -106,7 +108,8 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     /// the category of the aggregate; at most [`IdempotencyKey::LONGEST`] bytes.
     ///
     /// What was recorded is remembered, as long as the events: a command that was refused or led to nothing is decided anew.
-    /// Another command under the same key is refused with [`ExecuteError::KeyReused`].
+    /// Another command under the same key is refused with [`ExecuteError::KeyReused`]. It is another one if its JSON is: so
+    /// one with a `HashSet` in it may be, and one to which a later version of the program has added a field is.
     pub fn once(mut self, key: impl Into<String>) -> Self
     where
         A::Command: Serialize,
@@ -130,10 +133,35 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             let asked = Box::pin(repository.asked.in_force::<A>(&*repository.store));
             asked.await.map_err(|cause| failed(&stream, cause))?;
         }
+        let outcome = self.carry_out(&stream, metadata.as_ref()).await;
+        // What is refused, too late, or leads to nothing may be so because it was recorded a moment ago, under this key.
+        if self.once.is_some()
+            && match &outcome {
+                Ok(Ok(receipt)) => receipt.events.is_empty(),
+                Ok(Err(_)) | Err(ExecuteError::Rejected(_)) => true,
+                Err(_) => false,
+            }
+            && let Some(receipt) = Box::pin(self.first_receipt(&stream)).await?
+        {
+            return Ok(receipt);
+        }
+        match outcome? {
+            Ok(receipt) => Ok(receipt),
+            Err(stale) => Err(Box::pin(self.conflict(&stream, stale, metadata.as_ref())).await),
+        }
+    }
+
+    /// Loads, decides and records, again as long as others are faster.
+    async fn carry_out(
+        &self,
+        stream: &StreamId,
+        metadata: Option<&Arc<Metadata>>,
+    ) -> Result<Result<Receipt<A::Event>, Stale>, ExecuteError<A>> {
+        let repository = self.repository;
         // Who expects a version fails when somebody else is faster, so waiting would not help.
         let mut turn = match self.expected {
             Seen::Exactly(_) => None,
-            Seen::Anything | Seen::Fields(_) => repository.lanes.join(&stream).await,
+            Seen::Anything | Seen::Fields(_) => repository.lanes.join(stream).await,
         };
         let mut attempts = 0;
         // What creates is mostly given to what is not there yet, and the store notices if it is.
@@ -141,18 +169,18 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         loop {
             attempts += 1;
             if self.once.is_some()
-                && let Some(receipt) = Box::pin(self.first_receipt(&stream)).await?
+                && let Some(receipt) = Box::pin(self.first_receipt(stream)).await?
             {
-                return Ok(receipt);
+                return Ok(Ok(receipt));
             }
             let decided = {
                 let since = self.expected.fields();
                 let loaded = match supposed {
                     true => Loaded::nothing(self.id.clone()),
-                    false => load::latest::<A>(&*repository.store, &stream, self.id, since).await?,
+                    false => load::latest::<A>(&*repository.store, stream, self.id, since).await?,
                 };
                 if let Some(stale) = self.stale(&loaded) {
-                    return Err(Box::pin(self.conflict(&stream, stale, metadata.as_ref())).await);
+                    return Ok(Err(stale));
                 }
                 match self.decide(loaded) {
                     // Whether it is not there says the store only when something is recorded.
@@ -166,35 +194,29 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 continue;
             };
             let decided_on = decided.version;
-            let actual = match self.record(&stream, &decided, metadata.as_ref()).await? {
+            let actual = match self.record(stream, &decided, metadata).await? {
                 Outcome::Recorded(id, committed) => {
                     let appended = committed.and_then(|committed| committed.appends.into_iter().next());
-                    return Ok(decided.receipt(&stream, (id, 0), appended, metadata.as_ref()));
+                    return Ok(Ok(decided.receipt(stream, (id, 0), appended, metadata)));
                 }
-                Outcome::Conflict { actual, .. } => Some(actual),
-                // The next attempt finds what was recorded under it.
-                Outcome::KeyUsed => None,
+                Outcome::Conflict { actual, .. } => actual,
+                Outcome::KeyUsed => {
+                    let message = "it has the idempotency key, and does not say what was recorded under it";
+                    let first = Box::pin(self.first_receipt(stream)).await?;
+                    return first.map(Ok).ok_or_else(|| failed(stream, StoreError::corrupt(message)));
+                }
             };
             if std::mem::take(&mut supposed) {
                 attempts = 0;
                 continue;
             }
             let strict = matches!(self.expected, Seen::Exactly(_));
-            match actual {
-                Some(actual) if strict || !repository.retry.goes_on_after(attempts) => {
-                    let stale = Stale { expected: decided_on, actual, fields: Vec::new() };
-                    return Err(Box::pin(self.conflict(&stream, stale, metadata.as_ref())).await);
-                }
-                None if !repository.retry.goes_on_after(attempts) => {
-                    let message =
-                        "the store has the idempotency key and does not say what was recorded under it";
-                    return Err(failed(&stream, StoreError::corrupt(message)));
-                }
-                _ => {}
+            if strict || !repository.retry.goes_on_after(attempts) {
+                return Ok(Err(Stale { expected: decided_on, actual, late: strict, fields: Vec::new() }));
             }
             match turn {
                 // The others are in this process: no pause, but a turn.
-                None => turn = Some(repository.lanes.enter(&stream).await),
+                None => turn = Some(repository.lanes.enter(stream).await),
                 // They are elsewhere.
                 Some(_) => repository.retry.pause_after(attempts).await,
             }
@@ -206,16 +228,16 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         let actual = loaded.fold.version();
         match self.expected {
             Seen::Exactly(expected) if expected != actual => {
-                Some(Stale { expected, actual, fields: Vec::new() })
+                Some(Stale { expected, actual, late: true, fields: Vec::new() })
             }
             // A version that is yet to come is nobody's.
             Seen::Fields(expected) if expected > actual => {
-                Some(Stale { expected, actual, fields: Vec::new() })
+                Some(Stale { expected, actual, late: true, fields: Vec::new() })
             }
             Seen::Fields(expected) => {
                 let command = A::command_model(&self.command);
                 let fields = contention(A::MODEL, command, &loaded.since)?;
-                Some(Stale { expected, actual, fields })
+                Some(Stale { expected, actual, late: true, fields })
             }
             Seen::Anything | Seen::Exactly(_) => None,
         }
@@ -299,12 +321,12 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         stale: Stale,
         metadata: Option<&Arc<Metadata>>,
     ) -> ExecuteError<A> {
-        let Stale { expected, actual, fields } = stale;
+        let Stale { expected, actual, late, fields } = stale;
         let told = async {
             let since = self.since(stream, expected).await?;
             let recorded = match A::command_model(&self.command).on_conflict {
-                Some(_) => self.record_conflict(stream, metadata).await?,
-                None => None,
+                Some(_) if late => self.record_conflict(stream, metadata).await?,
+                _ => None,
             };
             Ok(Conflict {
                 stream: stream.clone(),

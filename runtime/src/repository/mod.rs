@@ -125,7 +125,8 @@ impl<A: Aggregate> Repository<A> {
     /// does what is left.
     ///
     /// While it runs, commands that would take or release such a value are refused, and programs that do not know the
-    /// constraint can write no more to the category. It can be run again at any time, and after a crash has to be.
+    /// constraint can write no more to the category. It can be run again at any time, and after a crash has to be; run one
+    /// at a time.
     ///
     /// # Errors
     /// [`BuildClaimsError::Duplicates`] with all values that are held twice: then nothing has changed, and programs of before

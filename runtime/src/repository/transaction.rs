@@ -46,6 +46,8 @@ pub fn transaction(store: &Arc<dyn Store>) -> Transaction<()> {
 ///
 /// Each step is decided on the aggregate as it is; the same aggregate twice is an error. If another writer was faster at one
 /// of them, all are decided again. Nothing is locked, so opposite orders do not block each other.
+/// A step that leads to nothing is decided, and not held on to: what it has seen may have changed when the others are
+/// recorded.
 #[must_use = "a transaction does nothing until it is committed"]
 pub struct Transaction<S> {
     store: Arc<dyn Store>,
@@ -98,11 +100,15 @@ impl<S: Steps> Transaction<S> {
         loop {
             attempts += 1;
             let (id, commit) = (CommitId::new(), self.decide(metadata.as_ref()).await?);
+            if commit.disagree && self.retry.goes_on_after(attempts) {
+                self.retry.pause_after(attempts).await;
+                continue;
+            }
             if commit.appends.is_empty() {
                 return Ok(self.steps.receipts(&mut Given::new(id, None, None)));
             }
             let make = || {
-                let Prepared { appends, claims, constraints } = commit.clone();
+                let Prepared { appends, claims, constraints, .. } = commit.clone();
                 let mut commit = Commit::with_id(id, appends);
                 (commit.claims, commit.constraints) = (claims, constraints);
                 Ok(commit)
@@ -158,6 +164,11 @@ impl<S: Steps> Transaction<S> {
                     ));
                 }
             }
+            let gives_back = |change: &ClaimChange| match change {
+                ClaimChange::Release(claim) => prepared.releases(claim),
+                ClaimChange::Take(_) => false,
+            };
+            prepared.disagree |= claims.iter().any(gives_back);
             prepared.appends.extend(append);
             prepared.claims.extend(claims);
             prepared.constraints.extend(step.constraints());
@@ -193,9 +204,17 @@ struct Prepared {
     appends: Vec<Append>,
     claims: Vec<ClaimChange>,
     constraints: Vec<Name>,
+    /// Two steps hold the same value, so they were loaded before and after somebody moved it.
+    disagree: bool,
 }
 
 impl Prepared {
+    fn releases(&self, claim: &Claim) -> bool {
+        self.claims
+            .iter()
+            .any(|change| matches!(change, ClaimChange::Release(other) if other.value == claim.value))
+    }
+
     /// Who takes the value of this claim already.
     fn takes(&self, claim: &Claim) -> Option<StreamId> {
         self.claims.iter().find_map(|change| match change {
