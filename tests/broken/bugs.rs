@@ -108,6 +108,13 @@ pub(crate) enum Bug {
     KeepsTheTimesOfOthers,
     KnowsOriginalsByTheirCommit,
     AcceptsAnyNumberOfOriginals,
+    // Claims, constraints and keys.
+    TakesNothing,
+    RefusesItsOwn,
+    IgnoresConstraints,
+    TellsNoConstraints,
+    ForgetsKeys,
+    RemembersKeysOfConflicts,
     // Opening again.
     LosesEverything,
 }

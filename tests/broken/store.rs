@@ -9,8 +9,9 @@ use std::{
 use factum::{
     Position, Version,
     store::{
-        AppendError, BoxFuture, Capabilities, Commit, CommitId, Committed, EventId, Facts, Filter, Lease,
-        MemoryStore, NewEvent, Page, Snapshot, Store, StoreError, StreamId, StreamPage,
+        AppendError, BoxFuture, Capabilities, Claim, ClaimValue, Commit, CommitId, Committed, Constraint,
+        EventId, Facts, Filter, IdempotencyKey, Lease, MemoryStore, Name, NewEvent, Page, Remembered,
+        Snapshot, Standing, Store, StoreError, StreamId, StreamPage,
     },
     testing::contract::Harness,
 };
@@ -45,6 +46,10 @@ pub(crate) struct Wrong {
     /// When events happened that were recorded before.
     pub(crate) times: HashMap<EventId, chrono::DateTime<chrono::Utc>>,
     pub(crate) locks: HashMap<StreamId, Arc<tokio::sync::Mutex<()>>>,
+    /// Who took what.
+    pub(crate) taken: HashSet<(ClaimValue, StreamId)>,
+    /// Keys of commits that conflicted.
+    pub(crate) keys: HashSet<String>,
 }
 
 impl Broken {
@@ -180,6 +185,35 @@ impl Store for Broken {
             Bug::IgnoresWhatItCannotDo => self.store.capabilities().supporting(Vec::new()),
             _ => self.store.capabilities(),
         }
+    }
+
+    fn remembered<'a>(
+        &'a self,
+        key: &'a IdempotencyKey,
+    ) -> BoxFuture<'a, Result<Option<Remembered>, StoreError>> {
+        self.store.remembered(key)
+    }
+
+    fn constraints<'a>(
+        &'a self,
+        category: &'a Name,
+    ) -> BoxFuture<'a, Result<Vec<(Name, Standing)>, StoreError>> {
+        match self.bug {
+            Bug::TellsNoConstraints => Box::pin(async { Ok(Vec::new()) }),
+            _ => self.store.constraints(category),
+        }
+    }
+
+    fn constrain<'a>(
+        &'a self,
+        constraint: &'a Constraint,
+        standing: Option<Standing>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.constrain(constraint, standing)
+    }
+
+    fn claim<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
+        self.store.claim(claims)
     }
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {

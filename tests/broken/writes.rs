@@ -18,6 +18,7 @@ impl Broken {
         self.wrong().appends += 1;
         let id = commit.id;
         self.change_what_is_asked(&mut commit);
+        self.change_what_belongs_to_it(&mut commit).await?;
         for append in &mut commit.appends {
             append.stream = self.name(&append.stream);
             append.expected = self.expectation(append).await?;
@@ -35,11 +36,42 @@ impl Broken {
             }
             Err(AppendError::Conflict { stream, expected, actual }) => {
                 self.wrong().conflicts += 1;
+                self.wrong().keys.extend(given.key.as_ref().map(|key| key.key.clone()));
                 self.wrong().conflicted.insert(id, (stream.clone(), expected, actual));
                 Err(self.conflict(given, AppendError::Conflict { stream, expected, actual }).await)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Claims, constraints and the key.
+    async fn change_what_belongs_to_it(&self, commit: &mut Commit) -> Result<(), AppendError> {
+        match self.bug {
+            Bug::TakesNothing => commit.claims.clear(),
+            Bug::RefusesItsOwn => {
+                for change in &commit.claims {
+                    let claim = change.claim().clone();
+                    if !self.wrong().taken.insert((claim.value, claim.owner.clone())) {
+                        let by = claim.owner.clone();
+                        return Err(AppendError::Taken { claim, by });
+                    }
+                }
+            }
+            Bug::IgnoresConstraints => {
+                for append in &commit.appends {
+                    let on_record = self.store.constraints(append.stream.category()).await?;
+                    commit.constraints.extend(on_record.into_iter().map(|(name, _)| name));
+                }
+            }
+            Bug::ForgetsKeys => commit.key = None,
+            Bug::RemembersKeysOfConflicts => {
+                if let Some(key) = commit.key.clone().filter(|key| self.wrong().keys.contains(&key.key)) {
+                    return Err(AppendError::KeyUsed { key });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn change_what_is_asked(&self, commit: &mut Commit) {
