@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Error, OptionalExtension, params};
+use rusqlite::Error;
 
 use super::{
     connection::Session,
@@ -14,15 +14,6 @@ use super::{
 use crate::store::{
     AppendError, Claim, ClaimChange, ClaimValue, Commit, Committed, Standing, StoreError, StreamId,
 };
-
-const HOLDER: &str = "SELECT owner FROM claims WHERE value = ?1";
-const TAKE: &str =
-    "INSERT INTO claims (value, \"constraint\", owner) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-const RELEASE: &str = "DELETE FROM claims WHERE value = ?1 AND owner = ?2";
-
-/// For the test of their plans.
-#[cfg(test)]
-pub(super) const STATEMENTS: [&str; 2] = [HOLDER, RELEASE];
 
 /// What is against a commit: a value that it takes is held, and will be when it has released what it releases.
 pub(super) fn refuse(session: &mut Session, commit: &Commit) -> Result<Option<AppendError>, StoreError> {
@@ -48,19 +39,21 @@ pub(super) fn change(session: &mut Session, commit: &Commit, committed: &Committ
     if commit.claims.is_empty() {
         return Ok(());
     }
+    session.holders.look(&session.connection, session.constraints.seen())?;
     let streams = commit.appends.iter().zip(&committed.appends);
     let streams: HashMap<&StreamId, i64> = streams
         .filter_map(|(append, appended)| Some((&append.stream, appended.tail.as_ref()?.get::<End>()?.key)))
         .collect();
     for change in &commit.claims {
-        let ClaimChange::Release(Claim { value, owner, .. }) = change else { continue };
-        let owner = match streams.get(owner) {
+        let ClaimChange::Release(claim) = change else { continue };
+        let owner = match streams.get(&claim.owner) {
             Some(key) => Some(*key),
-            None => find_stream(session, owner)?,
+            None => find_stream(session, &claim.owner)?,
         };
+        let Session { connection, constraints, holders, .. } = &mut *session;
         // A stream that is not there holds nothing.
-        if let Some(owner) = owner {
-            session.connection.prepare_cached(RELEASE)?.execute(params![bytes(value), owner])?;
+        if let (Some(owner), Some(constraint)) = (owner, constraints.key(claim, Standing::InForce)) {
+            holders.release(connection, bytes(&claim.value), constraint, owner)?;
         }
     }
     for change in &commit.claims {
@@ -69,8 +62,9 @@ pub(super) fn change(session: &mut Session, commit: &Commit, committed: &Committ
             Some(key) => *key,
             None => find_or_reserve(session, &claim.owner)?,
         };
-        if let Some(constraint) = session.constraints.key(claim, Standing::InForce) {
-            take(session, claim, constraint, owner)?;
+        let Session { connection, constraints, holders, .. } = &mut *session;
+        if let Some(constraint) = constraints.key(claim, Standing::InForce) {
+            holders.take(connection, bytes(&claim.value), constraint, owner)?;
         }
     }
     Ok(())
@@ -90,7 +84,10 @@ pub(super) fn collect(session: &mut Session, claims: &[Claim]) -> Result<Vec<Str
             Some(holder) => holder,
             None => {
                 find_or_reserve(session, &claim.owner)
-                    .and_then(|owner| take(session, claim, constraint, owner))
+                    .and_then(|owner| {
+                        let Session { connection, holders, .. } = &mut *session;
+                        holders.take(connection, bytes(&claim.value), constraint, owner)
+                    })
                     .map_err(|error| {
                         failed(&format!("collecting claims of `{}`", claim.constraint), error)
                     })?;
@@ -102,23 +99,17 @@ pub(super) fn collect(session: &mut Session, claims: &[Claim]) -> Result<Vec<Str
 }
 
 fn holder(session: &mut Session, claim: &Claim) -> Result<Option<StreamId>, StoreError> {
-    let Session { connection, known, .. } = session;
+    let Session { connection, known, constraints, holders, .. } = session;
     let of = &claim.constraint;
     let failed = |error| failed(&format!("looking who holds a value of `{of}`"), error);
-    let mut select = connection.prepare_cached(HOLDER).map_err(failed)?;
-    let key = select.query_row([bytes(&claim.value)], |row| row.get(0)).optional().map_err(failed)?;
+    holders.look(connection, constraints.seen()).map_err(failed)?;
+    let key = holders.of(connection, bytes(&claim.value)).map_err(failed)?;
     let Some(key) = key else { return Ok(None) };
     let mut find = connection.prepare_cached(known::STREAMS).map_err(failed)?;
     match known.stream(connection, &mut find, key).map_err(failed)? {
         Some(stream) => Ok(Some(stream)),
         None => Err(StoreError::corrupt(format!("a value of `{of}` is held by a stream that is not there"))),
     }
-}
-
-/// To take what one holds already changes nothing.
-fn take(session: &Session, claim: &Claim, constraint: i64, owner: i64) -> Result<(), Error> {
-    let mut insert = session.connection.prepare_cached(TAKE)?;
-    insert.execute(params![bytes(&claim.value), constraint, owner]).map(drop)
 }
 
 /// The key of a stream, which need not have begun.

@@ -15,6 +15,7 @@ use super::{
     SqliteOptions, Synchronous,
     constraints::Constraints,
     error::failed,
+    holders::Holders,
     known::Known,
     patience::Patience,
     schema::{self, Owner},
@@ -22,7 +23,7 @@ use super::{
 use crate::store::{Durability, StoreError, StoreErrorKind, key::StoreKey};
 
 /// Large enough for every statement there is, so that each is compiled once.
-const STATEMENTS: usize = 48;
+const STATEMENTS: usize = 64;
 
 /// How much of the database each connection keeps in memory.
 const CACHE_KIB: i64 = 8 * 1024;
@@ -37,6 +38,7 @@ pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) known: Known,
     pub(super) constraints: Constraints,
+    pub(super) holders: Holders,
     pub(super) store: StoreKey,
 }
 
@@ -49,7 +51,7 @@ impl Session {
         // A transaction makes its own parents; to look for them again with each row would be for nothing.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
         let (known, constraints) = (Known::default(), Constraints::default());
-        Ok(Self { connection, known, constraints, store })
+        Ok(Self { connection, known, constraints, holders: Holders::default(), store })
     }
 
     /// Carries out a statement that gives no rows.

@@ -69,6 +69,11 @@ impl Constraints {
         Ok(())
     }
 
+    /// A number that changes when others have written; as of the last [`look`](Self::look).
+    pub(super) const fn seen(&self) -> Option<i64> {
+        self.seen
+    }
+
     fn find(&self, category: &Name, name: &Name) -> Option<&OnRecord> {
         self.on_record.iter().find(|constraint| constraint.category == *category && constraint.name == *name)
     }
@@ -112,9 +117,10 @@ pub(super) fn constrain(
     constraint: &Constraint,
     standing: Option<Standing>,
 ) -> Result<(), StoreError> {
-    let Session { connection, constraints, .. } = session;
+    let Session { connection, constraints, holders, .. } = session;
     let Constraint { category, name } = constraint;
     constraints.look(connection)?;
+    let seen = constraints.seen();
     let key = constraints.find(category, name).map(|found| found.key);
     let elsewhere =
         constraints.on_record.iter().find(|other| other.name == *name && other.category != *category);
@@ -136,8 +142,10 @@ pub(super) fn constrain(
             connection.execute("UPDATE constraints SET standing = ?2 WHERE key = ?1", params![key, IN_FORCE])
         }
         // Claims have no index for this: it would cost each of them a row more, and this is hardly ever done.
-        (None, Some(key)) => connection
-            .execute("DELETE FROM claims WHERE \"constraint\" = ?1", [key])
+        (None, Some(key)) => holders
+            .look(connection, seen)
+            .and_then(|()| holders.settle(connection))
+            .and_then(|()| connection.execute("DELETE FROM claims WHERE \"constraint\" = ?1", [key]))
             .and_then(|_| connection.execute("DELETE FROM constraints WHERE key = ?1", [key])),
     };
     written.map(drop).map_err(|error| failed(&format!("changing the constraint `{name}`"), error))

@@ -4,6 +4,7 @@ mod claims;
 mod connection;
 mod constraints;
 mod error;
+mod holders;
 mod keys;
 mod known;
 mod options;

@@ -25,6 +25,8 @@ const VERSION: i32 = 1;
 /// - The index on `category` ends, like every index, with the position.
 /// - `commits` holds the ids of commits that expected no version. Others are recognised by their events.
 /// - `keys` and `claims` hold hashes, not what somebody chose or typed: they are short, and nobody reads it there.
+/// - `claim_changes` are the latest changes of `claims`, which has what was before: see `holders.rs`. Their keys are never
+///   given again, so whoever has read them up to one of them knows what is new.
 /// - `reserved` is there for streams that are given a value before their first event. Any other stream that is in `streams`
 ///   and has no events is damaged, and nobody begins it anew.
 /// - A constraint names its category, because it may be there before the first stream is. Its claims go when it goes.
@@ -83,6 +85,13 @@ CREATE TABLE claims (
     owner        INTEGER NOT NULL REFERENCES streams
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE claim_changes (
+    key          INTEGER PRIMARY KEY AUTOINCREMENT,
+    value        BLOB NOT NULL,
+    \"constraint\" INTEGER NOT NULL REFERENCES constraints,
+    owner        INTEGER REFERENCES streams -- who holds it since; NULL: nobody
+) STRICT;
+
 CREATE TABLE reserved (
     stream INTEGER PRIMARY KEY REFERENCES streams
 ) STRICT;
@@ -97,6 +106,16 @@ SELECT position, categories.name AS category, streams.id AS id, version, events.
 FROM events
 LEFT JOIN streams ON streams.key = events.stream
 LEFT JOIN categories ON categories.key = events.category;
+
+CREATE VIEW held AS
+WITH latest AS (SELECT value, \"constraint\", owner, max(key) FROM claim_changes GROUP BY value),
+     holders AS (SELECT value, \"constraint\", owner FROM claims WHERE value NOT IN (SELECT value FROM latest)
+                 UNION ALL SELECT value, \"constraint\", owner FROM latest WHERE owner IS NOT NULL)
+SELECT hex(value) AS value, constraints.name AS \"constraint\", categories.name AS category, streams.id AS id
+FROM holders
+LEFT JOIN constraints ON constraints.key = holders.\"constraint\"
+LEFT JOIN streams ON streams.key = holders.owner
+LEFT JOIN categories ON categories.key = streams.category;
 ";
 
 /// Whose a database is, as far as its header and its tables tell.

@@ -131,11 +131,14 @@ impl Writer {
             self.session.execute("ROLLBACK")?;
         }
         self.session.constraints.begin();
+        self.session.holders.begin();
         self.session.execute("BEGIN IMMEDIATE")
     }
 
     fn commit(&mut self) -> Result<(), Error> {
-        self.session.execute("COMMIT")
+        self.session.execute("COMMIT")?;
+        self.session.holders.committed();
+        Ok(())
     }
 
     fn roll_back(&mut self) {

@@ -1,6 +1,8 @@
 //! Unique values and idempotency keys, as far as they are particular to SQLite.
 
-use super::{groups::together, *};
+use std::collections::HashMap;
+
+use super::{super::record::record, groups::together, *};
 
 const NAME: Name = Name::from_static("thing.name");
 
@@ -85,7 +87,7 @@ async fn a_refusal_breaks_up_no_group() {
         let AppendError::Failed(error) = refusal else { panic!("{refusal}") };
         assert_eq!(error.kind(), StoreErrorKind::Constrained);
     }
-    assert_eq!([rows(&folder.sql(), "claims"), rows(&folder.sql(), "keys")], [2, 1]);
+    assert_eq!([rows(&folder.sql(), "held"), rows(&folder.sql(), "keys")], [2, 1]);
 }
 
 /// The tail of a read spares a commit the look at its stream. It is recognised and conflicts all the same, whatever else
@@ -126,7 +128,7 @@ async fn what_others_put_on_record_is_noticed() {
     // And what it changes itself.
     store.constrain(&of("thing"), Some(Standing::Building)).await.unwrap();
     store.append(made("c")).await.unwrap_err();
-    assert_eq!(rows(&folder.sql(), "claims"), 0);
+    assert_eq!(rows(&folder.sql(), "held"), 0);
 }
 
 /// A change that fails leaves what is known as it was.
@@ -185,6 +187,69 @@ async fn a_holder_may_have_no_events() {
     assert_eq!(rows(&writer.session.connection, "reserved"), 1);
 }
 
+/// However changes are spread over connections, transactions and tables.
+#[tokio::test]
+async fn whoever_holds_a_value_holds_it_until_it_is_released() {
+    for seed in 0..6 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let folder = Folder::new();
+        let mut stores = [folder.open().await.unwrap(), folder.open().await.unwrap()];
+        constrained(&stores[0]).await;
+        for stream in ["a", "b", "c"] {
+            stores[1].append(with(made(stream), vec![])).await.unwrap();
+        }
+        let mut model: HashMap<String, &str> = HashMap::new();
+        for _ in 0..600 {
+            let store = &stores[random.usize(..2)];
+            let value = random.u32(..150).to_string();
+            let owner = ["a", "b", "c"][random.usize(..3)];
+            let holder = model.get(&value).copied();
+            let change = match holder {
+                Some(holder) if random.bool() => ClaimChange::Release(claim(&value, holder)),
+                _ => take(&value, owner),
+            };
+            match random.u32(..40) {
+                // Nothing comes of it.
+                0 => {
+                    let undone = with(commit("a", Expected::Any, &["Sold"]), vec![change]);
+                    let changed: Result<(), _> = lock(&store.core.writer).change(|session| {
+                        let _ = record(session, &undone);
+                        Err(StoreError::invalid("undone"))
+                    });
+                    changed.unwrap_err();
+                }
+                1 => stores[random.usize(..2)] = folder.open().await.unwrap(),
+                _ => {
+                    let released = matches!(change, ClaimChange::Release(_));
+                    let answer =
+                        store.append(with(commit("a", Expected::Any, &["Sold"]), vec![change])).await;
+                    match answer {
+                        Ok(_) if released => drop(model.remove(&value)),
+                        Ok(_) => {
+                            let before = model.insert(value, owner);
+                            assert!(before.is_none_or(|before| before == owner), "{seed}");
+                        }
+                        Err(AppendError::Taken { by, .. }) => assert_eq!(Some(by.id()), holder, "{seed}"),
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+        }
+        let sql = folder.sql();
+        let mut held = sql.prepare("SELECT value, id FROM held").unwrap();
+        let held = held.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let held: HashMap<String, String> = held.collect::<Result<_, _>>().unwrap();
+        let expected = model.iter().map(|(value, owner)| {
+            (format!("{:X}", ClaimValue::new(&NAME, [value]).0.simple()), (*owner).to_owned())
+        });
+        assert_eq!(held, expected.collect(), "{seed}");
+        // Both tables have had their part in it.
+        assert!(rows(&sql, "claims") > 0 && rows(&sql, "claim_changes") < 400, "{seed}");
+        stores[0].constrain(&of("thing"), None).await.unwrap();
+        assert_eq!([rows(&sql, "claims"), rows(&sql, "claim_changes")], [0, 0], "{seed}");
+    }
+}
+
 /// Commits and other changes wait in one queue.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_have_their_turn_among_commits() {
@@ -209,7 +274,7 @@ async fn changes_have_their_turn_among_commits() {
         writer.await.unwrap();
     }
     assert_eq!(store.head().await.unwrap(), Position::new(200));
-    assert_eq!(rows(&folder.sql(), "claims"), 41);
+    assert_eq!(rows(&folder.sql(), "held"), 41);
 }
 
 #[tokio::test]
@@ -217,8 +282,13 @@ async fn damage_is_noticed() {
     for (damage, named) in [
         ("UPDATE constraints SET standing = 'odd'", "`standing`"),
         ("UPDATE constraints SET name = CAST(x'ff' AS TEXT)", "constraints"),
-        ("UPDATE claims SET owner = 77", "`thing.name`"),
+        (
+            "INSERT INTO claim_changes (value, \"constraint\", owner) \
+             SELECT value, \"constraint\", 77 FROM claim_changes",
+            "`thing.name`",
+        ),
         ("DROP TABLE claims", "claims"),
+        ("DROP TABLE claim_changes", "claim_changes"),
         ("DROP TABLE keys", "keys"),
         ("DROP TABLE constraints", "constraints"),
     ] {
@@ -227,7 +297,8 @@ async fn damage_is_noticed() {
         constrained(&store).await;
         store.append(with(made("a"), vec![take("x", "a")])).await.unwrap();
         folder.sql().execute_batch(damage).unwrap();
-        let error = store.append(keyed(with(made("b"), vec![take("x", "b")]), "k")).await.unwrap_err();
+        let wanted = vec![take("y", "b"), take("x", "b")];
+        let error = store.append(keyed(with(made("b"), wanted), "k")).await.unwrap_err();
         let AppendError::Failed(error) = error else { panic!("{damage}: {error}") };
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{damage}: {error}");
         assert!(error.to_string().contains(named), "{damage}: {error}");
