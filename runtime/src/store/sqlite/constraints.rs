@@ -141,12 +141,10 @@ pub(super) fn constrain(
         (Some(Standing::InForce), Some(key)) => {
             connection.execute("UPDATE constraints SET standing = ?2 WHERE key = ?1", params![key, IN_FORCE])
         }
-        // Claims have no index for this: it would cost each of them a row more, and this is hardly ever done.
         (None, Some(key)) => holders
             .look(connection, seen)
-            .and_then(|()| holders.settle(connection))
-            .and_then(|()| connection.execute("DELETE FROM claims WHERE \"constraint\" = ?1", [key]))
-            .and_then(|_| connection.execute("DELETE FROM constraints WHERE key = ?1", [key])),
+            .and_then(|()| holders.withdraw(connection, key))
+            .and_then(|()| connection.execute("DELETE FROM constraints WHERE key = ?1", [key])),
     };
     written.map(drop).map_err(|error| failed(&format!("changing the constraint `{name}`"), error))
 }

@@ -17,7 +17,8 @@ const FIRST: &str = "SELECT min(key) FROM claim_changes";
 const CHANGE: &str = "INSERT INTO claim_changes (value, \"constraint\", owner) VALUES (?1, ?2, ?3)";
 const TAKE: &str = "INSERT OR REPLACE INTO claims (value, \"constraint\", owner) VALUES (?1, ?2, ?3)";
 const RELEASE: &str = "DELETE FROM claims WHERE value = ?1";
-const SETTLED: &str = "DELETE FROM claim_changes WHERE key <= ?1";
+/// All but the last: whoever has read up to it knows by its key what is new.
+const SETTLED: &str = "DELETE FROM claim_changes WHERE key < ?1";
 
 /// For the test of their plans.
 #[cfg(test)]
@@ -47,7 +48,7 @@ struct Change {
 #[derive(Debug, Default)]
 pub(super) struct Holders {
     late: HashMap<Value, Change>,
-    /// The first and the last late change; without any, the last that was known.
+    /// The first and the last late change.
     first: Option<i64>,
     last: i64,
     /// What others had done when they were read: see [`Constraints::seen`](super::constraints::Constraints::seen).
@@ -85,7 +86,7 @@ impl Holders {
         }
         // Whoever has sorted in has taken away what was first.
         let first = first(connection)?;
-        if first.is_none() || first != self.first {
+        if first != self.first {
             *self = Self { changed: self.changed, ..Self::default() };
         }
         let mut select = connection.prepare_cached(LATE)?;
@@ -181,14 +182,29 @@ impl Holders {
             let until = sorting.until;
             self.sorting = None;
             connection.prepare_cached(SETTLED)?.execute([until])?;
-            self.late.retain(|_, change| change.key > until);
+            self.late.retain(|_, change| change.key >= until);
             self.first = first(connection)?;
         }
         Ok(())
     }
 
-    /// Sorts in what there is, so that the table `claims` alone says who holds what.
-    pub(super) fn settle(&mut self, connection: &Connection) -> Result<(), Error> {
+    /// Takes a constraint's values from all who hold them.
+    pub(super) fn withdraw(&mut self, connection: &Connection, constraint: i64) -> Result<(), Error> {
+        self.settle(connection)?;
+        // Claims have no index for this: it would cost each of them a row more, and this is hardly ever done.
+        connection.execute("DELETE FROM claims WHERE \"constraint\" = ?1", [constraint])?;
+        let last = self.late.iter().find(|(_, change)| change.constraint == constraint);
+        match last.map(|(value, _)| *value) {
+            Some(value) => {
+                self.change(connection, &value, constraint, None)?;
+                self.settle(connection)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Sorts in what there is.
+    fn settle(&mut self, connection: &Connection) -> Result<(), Error> {
         self.changed = true;
         self.sort();
         self.sort_in(connection, usize::MAX)

@@ -25,8 +25,8 @@ const VERSION: i32 = 1;
 /// - The index on `category` ends, like every index, with the position.
 /// - `commits` holds the ids of commits that expected no version. Others are recognised by their events.
 /// - `keys` and `claims` hold hashes, not what somebody chose or typed: they are short, and nobody reads it there.
-/// - `claim_changes` are the latest changes of `claims`, which has what was before: see `holders.rs`. Their keys are never
-///   given again, so whoever has read them up to one of them knows what is new.
+/// - `claim_changes` are the latest changes of `claims`, which has what was before: see `holders.rs`. The last one is never
+///   taken away, so no key is given twice.
 /// - `reserved` is there for streams that are given a value before their first event. Any other stream that is in `streams`
 ///   and has no events is damaged, and nobody begins it anew.
 /// - A constraint names its category, because it may be there before the first stream is. Its claims go when it goes.
@@ -86,7 +86,7 @@ CREATE TABLE claims (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE claim_changes (
-    key          INTEGER PRIMARY KEY AUTOINCREMENT,
+    key          INTEGER PRIMARY KEY,
     value        BLOB NOT NULL,
     \"constraint\" INTEGER NOT NULL REFERENCES constraints,
     owner        INTEGER REFERENCES streams -- who holds it since; NULL: nobody

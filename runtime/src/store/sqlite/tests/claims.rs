@@ -246,7 +246,11 @@ async fn whoever_holds_a_value_holds_it_until_it_is_released() {
         // Both tables have had their part in it.
         assert!(rows(&sql, "claims") > 0 && rows(&sql, "claim_changes") < 400, "{seed}");
         stores[0].constrain(&of("thing"), None).await.unwrap();
-        assert_eq!([rows(&sql, "claims"), rows(&sql, "claim_changes")], [0, 0], "{seed}");
+        assert_eq!(
+            [rows(&sql, "held"), rows(&sql, "claims"), rows(&sql, "claim_changes")],
+            [0, 0, 1],
+            "{seed}"
+        );
     }
 }
 
