@@ -206,6 +206,37 @@ async fn a_conflict_decides_all_of_them_again() {
     assert_eq!(balance(&accounts).await, 0);
 }
 
+/// Then what is missing is read, and not what was known.
+#[tokio::test]
+async fn they_go_on_from_what_was_known() {
+    let (watched, accounts, elsewhere) = watched();
+    registered(&accounts, 1, "ann@example.org").await;
+    for _ in 0..70 {
+        accounts.execute(&1, book(0)).await.unwrap();
+    }
+    accounts.execute(&1, book(10)).await.unwrap();
+    let lock = watched.requests.lock().await;
+    let first = give(&accounts, book(0));
+    settle().await;
+    let tasks: Vec<_> = (0..10).map(|_| give(&accounts, AccountCommand::Pay { amount: -1 })).collect();
+    let next = watched.requests.lock();
+    drop(lock);
+    let lock = next.await;
+    first.await.unwrap().unwrap();
+    let last = give(&accounts, book(5));
+    settle().await;
+    elsewhere.execute(&1, book(-6)).await.unwrap();
+    watched.take();
+    drop(lock);
+    let mut paid = 0;
+    for task in tasks {
+        paid += i64::from(task.await.unwrap().is_ok());
+    }
+    last.await.unwrap().unwrap();
+    assert_eq!((watched.take().reads, paid), (vec![Version::new(74)], 4));
+    assert_eq!(balance(&accounts).await, 5);
+}
+
 /// Only refusals: there is no append that would prove them.
 #[tokio::test]
 async fn refusals_alone_are_confirmed() {

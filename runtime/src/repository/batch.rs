@@ -85,17 +85,20 @@ impl<A: Aggregate> Batch<A> {
 
     async fn carry_out(&mut self) {
         let mut known = self.turn.take();
-        let mut attempts = 0;
+        let (mut attempts, mut sure) = (0, false);
         loop {
             attempts += 1;
-            let mut sure = known.is_none();
             let mut loaded = match known.take() {
                 Some(known) => known,
                 None => match load::latest::<A>(&*self.store, &self.stream, &self.id, None).await {
-                    Ok(loaded) => Box::new(loaded),
+                    Ok(loaded) => {
+                        sure = true;
+                        Box::new(loaded)
+                    }
                     Err(_) => return self.send_back(),
                 },
             };
+            let before = loaded.copy();
             let plan = loop {
                 let Ok(plan) = self.decide(&mut loaded) else { return };
                 if self.seats.is_empty() {
@@ -126,6 +129,12 @@ impl<A: Aggregate> Batch<A> {
                     // The fold has gone on to what did not happen.
                     drop(loaded);
                     self.retry.pause_after(attempts).await;
+                    if let Some(mut before) = before {
+                        if load::catch_up(&*self.store, &self.stream, &mut before, None).await.is_err() {
+                            return self.send_back();
+                        }
+                        (known, sure) = (Some(before), true);
+                    }
                 }
                 Err(attempt::Error::Unknown(id, cause)) => return self.leave_unknown(plan, id, &cause),
                 Err(attempt::Error::Taken { .. }) => return self.send_last_back(),

@@ -25,6 +25,8 @@ pub(super) struct Decided<A: Aggregate> {
     pub(super) claims: Vec<ClaimChange>,
     /// Whether the fold that was decided on has gone on to what comes of it.
     folded: bool,
+    /// What it was before, if there is a copy.
+    before: Option<Box<Loaded<A>>>,
 }
 
 /// An event that cannot be put into its stored form, or be read from it.
@@ -50,9 +52,11 @@ impl<A: Aggregate> Decided<A> {
             events,
             claims: Vec::new(),
             folded: false,
+            before: None,
         };
         if !A::MODEL.unique.is_empty() && !decided.stored.is_empty() {
             let before = held(&loaded.fold);
+            decided.before = loaded.copy();
             decided.fold(&mut loaded.fold)?;
             decided.claims = changes(&before, &loaded.fold);
         }
@@ -84,9 +88,9 @@ impl<A: Aggregate> Decided<A> {
         Ok(())
     }
 
-    /// Whether the fold that was decided on is the fold of the stream no more, unless the events are recorded.
-    pub(super) const fn is_folded(&self) -> bool {
-        self.folded
+    /// What was decided on, as it was before, where the events were not recorded; `None` if it is lost.
+    pub(super) fn undo(self, loaded: Box<Loaded<A>>) -> Option<Box<Loaded<A>>> {
+        if self.folded { self.before } else { Some(loaded) }
     }
 
     pub(super) fn append(&self, stream: &StreamId) -> Append {

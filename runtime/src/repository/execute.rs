@@ -244,11 +244,13 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 repository.retry.pause_after(attempts).await;
             }
             // A stream that is shorter than what is known of it is not the one that was known.
-            if decided.is_folded() || actual < decided_on {
-                *loaded = load::latest::<A>(store, stream, self.id, since).await?;
-            } else {
-                load::catch_up(store, stream, &mut loaded, since.map(|_| decided_on)).await?;
-            }
+            let loaded = match decided.undo(loaded).filter(|_| actual >= decided_on) {
+                Some(mut loaded) => {
+                    load::catch_up(store, stream, &mut loaded, since.map(|_| decided_on)).await?;
+                    loaded
+                }
+                None => Box::new(load::latest::<A>(store, stream, self.id, since).await?),
+            };
             if !mem::replace(&mut sure, true) {
                 // To have known too little is no race that was lost.
                 match loaded.fold.version() > decided_on {

@@ -25,6 +25,15 @@ impl<A: Aggregate> Loaded<A> {
         Self { fold: Fold::new(id), tail: None, position: Position::START, since: Vec::new() }
     }
 
+    /// The same once more, to return to when the fold goes on to what may not happen; `None` where it cannot be had, or
+    /// where the stream is so short that to read it again is as well.
+    pub(super) fn copy(&self) -> Option<Box<Self>> {
+        const SHORT: u64 = 64;
+        let fold = (self.fold.version() > SHORT).then(|| self.fold.try_clone())??;
+        let (tail, position, since) = (self.tail.clone(), self.position, self.since.clone());
+        Some(Box::new(Self { fold, tail, position, since }))
+    }
+
     /// What the fold has taken last was recorded in this append.
     pub(super) fn ends_with(&mut self, appended: &Appended) {
         self.tail.clone_from(&appended.tail);
