@@ -45,6 +45,10 @@ async fn a_command_is_one_append() {
     // Clones know as much.
     accounts.clone().execute(&1, book(9)).once("key").await.unwrap();
     assert_eq!(watched.take(), asked(&[1, 1, 1, 1], &[]));
+    // To be sent again costs nothing of what is known.
+    accounts.execute(&1, book(9)).once("key").await.unwrap();
+    accounts.execute(&1, book(0)).await.unwrap();
+    assert_eq!(watched.take(), asked(&[1], &[]));
     assert_eq!(accounts.load(&1).await.unwrap().unwrap().balance, 30);
     assert_eq!(watched.take(), asked(&[], &[1]));
 }

@@ -33,6 +33,10 @@ mod tests {
     use super::{CanClone as _, CannotClone as _, Original};
 
     #[test]
+    #[allow(
+        clippy::needless_borrow,
+        reason = "it is what the derive writes, and a reference is left to be taken away"
+    )]
     fn the_compiler_takes_what_is_there() {
         #[derive(Debug, PartialEq)]
         struct Single;

@@ -184,24 +184,27 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             if self.once.is_some()
                 && let Some(receipt) = Box::pin(self.first_receipt(stream)).await?
             {
+                known.into_iter().for_each(|known| turn.put(known));
                 return Ok(Ok(receipt));
             }
             let mut loaded = match known.take() {
                 Some(known) => known,
                 None => {
                     sure = true;
-                    Box::new(load::latest::<A>(store, stream, self.id, since).await?)
+                    Box::new(Box::pin(load::latest::<A>(store, stream, self.id, since)).await?)
                 }
             };
             let judged = loop {
                 let seen_all = sure || since.is_none_or(|since| since == loaded.fold.version());
-                match seen_all.then(|| self.ask.judge(&loaded)) {
-                    Some(Judged::Decided(events)) if sure || !events.is_empty() => {
-                        break Judged::Decided(events);
+                if seen_all {
+                    match self.ask.judge(&loaded) {
+                        Judged::Decided(events) if !events.is_empty() => break Judged::Decided(events),
+                        judged if sure => break judged,
+                        // There will be no append that proves it.
+                        _ => {}
                     }
-                    Some(judged) if sure => break judged,
-                    _ => load::catch_up(store, stream, &mut loaded, since).await?,
                 }
+                Box::pin(load::catch_up(store, stream, &mut loaded, since)).await?;
                 sure = true;
             };
             let events = match judged {
@@ -233,26 +236,23 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                     return first.map(Ok).ok_or_else(|| failed(stream, StoreError::corrupt(message)));
                 }
             };
+            // What the others did is elsewhere, as those who are here wait for their turn.
             let strict = matches!(self.ask.expected, Seen::Exactly(_));
             let goes_on = !strict && repository.retry.goes_on_after(attempts);
             let stale = Stale { expected: decided_on, actual, late: strict, fields: Vec::new() };
-            if sure || strict {
-                if !goes_on {
-                    return Ok(Err(stale));
-                }
-                // The others are elsewhere, as those who are here wait for their turn.
-                repository.retry.pause_after(attempts).await;
+            if strict || sure && !goes_on {
+                return Ok(Err(stale));
             }
-            // A stream that is shorter than what is known of it is not the one that was known.
-            let loaded = match decided.undo(loaded).filter(|_| actual >= decided_on) {
-                Some(mut loaded) => {
-                    load::catch_up(store, stream, &mut loaded, since.map(|_| decided_on)).await?;
-                    loaded
+            let before = decided.undo(loaded);
+            let loaded = Box::pin(async {
+                if sure {
+                    repository.retry.pause_after(attempts).await;
                 }
-                None => Box::new(load::latest::<A>(store, stream, self.id, since).await?),
-            };
+                self.missing(stream, before, actual).await
+            })
+            .await?;
+            // To have known too little is no race that was lost.
             if !mem::replace(&mut sure, true) {
-                // To have known too little is no race that was lost.
                 match loaded.fold.version() > decided_on {
                     true => attempts = 0,
                     false if goes_on => {}
@@ -260,6 +260,25 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 }
             }
             known = Some(loaded);
+        }
+    }
+
+    /// What was decided on, gone on to the end of a stream that is at this version.
+    async fn missing(
+        &self,
+        stream: &StreamId,
+        before: Option<Box<Loaded<A>>>,
+        actual: Version,
+    ) -> Result<Box<Loaded<A>>, LoadError> {
+        let (store, since) = (&*self.repository.store, self.ask.expected.fields());
+        // A stream that is shorter than what is known of it is not the one that was known.
+        match before.filter(|before| before.fold.version() <= actual) {
+            Some(mut before) => {
+                let known = before.fold.version();
+                load::catch_up(store, stream, &mut before, since.map(|_| known)).await?;
+                Ok(before)
+            }
+            None => Ok(Box::new(load::latest::<A>(store, stream, self.id, since).await?)),
         }
     }
 

@@ -55,7 +55,7 @@ const WARM: usize = 1_024;
 /// If another process has written meanwhile, the store says so, what is missing is read, and the command is decided again.
 /// Where there is no append that would prove it, because the command is refused, leads to nothing, or was meant for another
 /// version, what is missing is read first. So the answer is the same as without, and [`load`](Self::load) reads the store
-/// always.
+/// always. An outcome that is unknown, an error or a command that is dropped on its way leaves nothing that could be wrong.
 ///
 /// # Many commands to one aggregate
 ///
@@ -63,7 +63,8 @@ const WARM: usize = 1_024;
 /// Those that wait are carried out together: decided one after the other, each on what those before it lead to, and
 /// recorded in one append, up to 64 at a time. Each has its own answer: a receipt with its own version and events, or a
 /// refusal. One that has a key ([`once`](Execute::once)), and one that turns out not to be recorded with the others, goes
-/// alone. Whoever has waited for two seconds does not wait longer, and meets the others in the store.
+/// alone. Whoever has waited for two seconds does not wait longer, and meets the others in the store. To wait takes a
+/// tokio runtime whose time is enabled; outside of any runtime nobody waits.
 pub struct Repository<A: Aggregate> {
     store: Arc<dyn Store>,
     retry: Retry,
@@ -82,7 +83,8 @@ impl<A: Aggregate> Repository<A> {
     /// Keeps the states of about this many aggregates warm, those that had commands last; 0 for none. They take as much memory
     /// as they do in a program that holds them, and about 300 bytes each besides.
     ///
-    /// What was known before is forgotten, and not shared with clones that were made before.
+    /// What was known before is forgotten; clones that were made before keep it, and their commands meet those of this one in
+    /// the store.
     #[must_use]
     pub fn with_warm(mut self, aggregates: usize) -> Self {
         self.lines = Arc::new(Lines::new(aggregates));
@@ -97,10 +99,14 @@ impl<A: Aggregate> Repository<A> {
     }
 
     /// Sets how a command goes on after a conflict, when no version was expected.
+    ///
+    /// As those who go on in another way cannot be carried out together, clones that were made before are others to it: see
+    /// [`with_warm`](Self::with_warm).
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
-        self
+        let warm = self.lines.warm();
+        self.with_warm(warm)
     }
 
     /// The store.
