@@ -28,5 +28,8 @@ pub use store::{Position, Store};
 pub mod __private {
     pub use serde;
 
-    pub use crate::domain::{Unset, VersionField, check_declared, clone_id, new_uuid, unique_parts};
+    pub use crate::domain::{
+        CanClone, CannotClone, Original, Unset, VersionField, check_declared, clone_id, new_uuid,
+        unique_parts,
+    };
 }

@@ -5,11 +5,14 @@
 mod account;
 mod building;
 mod creation;
+mod crowd;
 mod fields;
 mod once;
 mod recorded;
 mod together;
 mod unique;
+mod warm;
+mod watched;
 
 use std::sync::Arc;
 

@@ -95,6 +95,8 @@ async fn a_failure_is_reported_at_once() {
 #[tokio::test]
 async fn a_read_that_fails_is_reported_with_its_stream() {
     let (store, counters) = chaotic();
+    // A warm one would not be read.
+    let counters = counters.cold();
     opened(&counters, [1]).await;
     let is_it = |error: &LoadError| match error {
         LoadError::Store { stream, cause } => {

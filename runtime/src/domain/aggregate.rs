@@ -85,6 +85,14 @@ pub trait Aggregate: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// A copy of the state, if one can be made: the derive makes it where the type is `Clone`.
+    ///
+    /// With it, commands that meet a conflict after the state has gone on are decided again on the copy; without, the
+    /// aggregate is loaded anew.
+    fn try_clone(&self) -> Option<Self> {
+        None
+    }
+
     /// Starts a test: these events have happened to an aggregate with a sample id.
     ///
     /// # Panics

@@ -115,6 +115,15 @@ impl<A: Aggregate> Fold<A> {
         self.ended
     }
 
+    /// The same once more, if its state can be copied.
+    pub(crate) fn try_clone(&self) -> Option<Self> {
+        let state = match &self.state {
+            Some(state) => Some(state.try_clone()?),
+            None => None,
+        };
+        Some(Self { id: self.id.clone(), state, version: self.version, ended: self.ended })
+    }
+
     /// The state with its version; `None` before the first event.
     #[must_use]
     pub fn finish(self) -> Option<Versioned<A>> {

@@ -5,6 +5,7 @@
 mod aggregate;
 mod contention;
 mod context;
+mod copy;
 mod decision;
 mod event;
 mod fold;
@@ -26,6 +27,7 @@ pub use unique::UniqueValue;
 pub use version::{InvalidVersion, Version};
 
 pub use aggregate::{Unset, VersionField};
+pub use copy::{CanClone, CannotClone, Original};
 pub use decision::check_declared;
 pub use id::{clone_id, new_uuid};
 pub use unique::unique_parts;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Retry, decided::NotStorable};
+use super::Retry;
 use crate::{
     Version,
     store::{AppendError, Claim, Commit, CommitId, Committed, Store, StoreError, StreamId},
@@ -26,7 +26,6 @@ pub(super) enum Outcome {
 
 /// What is wrong with a commit, or with the store.
 pub(super) enum Error {
-    NotStorable(NotStorable),
     Failed(StoreError),
     Taken { claim: Claim, by: StreamId },
     Unknown(CommitId, StoreError),
@@ -36,13 +35,13 @@ pub(super) enum Error {
 pub(super) async fn record(
     store: &dyn Store,
     retry: &Retry,
-    commit: impl Fn() -> Result<Commit, NotStorable>,
+    commit: impl Fn() -> Commit,
 ) -> Result<Outcome, Error> {
     let mut attempts = 0;
     let begun = Instant::now();
     loop {
         attempts += 1;
-        let commit = commit().map_err(Error::NotStorable)?;
+        let commit = commit();
         let id = commit.id;
         let cause = match store.append(commit).await {
             Ok(committed) => return Ok(Outcome::Recorded(id, Some(committed))),

@@ -82,6 +82,7 @@ pub(super) fn names<A: Aggregate>() -> Vec<Name> {
 pub(super) async fn in_force<A: Aggregate>(store: &dyn Store) -> Result<(), StoreError> {
     let category = Name::from_static(A::CATEGORY);
     let begun = Instant::now();
+    let mut again = false;
     loop {
         let on_record = store.constraints(&category).await?;
         if let Some((unknown, _)) =
@@ -99,6 +100,8 @@ pub(super) async fn in_force<A: Aggregate>(store: &dyn Store) -> Result<(), Stor
             None if empty => {
                 store.constrain(&constraint::<A>(missing), Some(Standing::Building)).await?;
             }
+            // The events may be of somebody who has put it on record since it was looked for.
+            None if !again => again = true,
             None => return Err(not_built::<A>(missing)),
             // Whoever does not know the constraint is kept out by now, so it stays empty.
             Some(_) if empty => store.constrain(&constraint::<A>(missing), Some(Standing::InForce)).await?,

@@ -1,10 +1,10 @@
 //! What a command leads to, on its way into the store.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
-use super::{Receipt, Recorded, load::Loaded};
+use super::{Receipt, Recorded, load::Loaded, recorded};
 use crate::{
-    Aggregate, Context, Decision, DecodeError, Event, Fold, Metadata, Rejection, Version,
+    Aggregate, Decision, DecodeError, Event, Fold, Metadata, Version,
     domain::model::UniqueParts,
     store::{
         Append, Appended, Claim, ClaimChange, ClaimValue, CommitId, Expected, Name, NewEvent, Payload,
@@ -17,10 +17,16 @@ pub(super) struct Decided<A: Aggregate> {
     /// The version that was decided on.
     pub(super) version: Version,
     /// The position of its last event.
-    position: Position,
+    pub(super) position: Position,
     tail: Option<Tail>,
     pub(super) events: Decision<A::Event>,
+    /// The same in their stored form.
+    pub(super) stored: Vec<NewEvent>,
     pub(super) claims: Vec<ClaimChange>,
+    /// Whether the fold that was decided on has gone on to what comes of it.
+    folded: bool,
+    /// What it was before, if there is a copy.
+    before: Option<Box<Loaded<A>>>,
 }
 
 /// An event that cannot be put into its stored form, or be read from it.
@@ -31,47 +37,69 @@ pub(super) enum NotStorable {
 }
 
 impl<A: Aggregate> Decided<A> {
-    /// What the command leads to in the state that was loaded.
-    pub(super) fn on(
-        loaded: Loaded<A>,
-        command: A::Command,
-        ctx: &Context,
-    ) -> Result<Result<Self, NotStorable>, Rejection<A::Error>> {
-        let events = loaded.fold.decide(command, ctx)?;
-        Ok(Self::of(loaded, events))
-    }
-
-    /// These events in the state that was loaded.
-    pub(super) fn of(loaded: Loaded<A>, events: Decision<A::Event>) -> Result<Self, NotStorable> {
-        let Loaded { fold, tail, position, .. } = loaded;
-        let version = fold.version();
-        let claims = match A::MODEL.unique {
-            [] => Vec::new(),
-            _ => claims(fold, events.as_slice())?,
-        };
-        Ok(Self { version, position, tail, events, claims })
-    }
-
-    pub(super) fn append(
-        &self,
-        stream: &StreamId,
+    /// These events in the state that was loaded. Its fold goes on to what comes of them if that has to be known now.
+    pub(super) fn of(
+        loaded: &mut Loaded<A>,
+        events: Decision<A::Event>,
         metadata: Option<&Arc<Metadata>>,
-    ) -> Result<Append, NotStorable> {
-        let stored = |event: &A::Event| match event.encode() {
-            Ok(payload) => Ok(NewEvent {
-                name: Name::from_static(event.name()),
-                schema: event.schema(),
-                payload: Payload::json(payload),
-                metadata: metadata.cloned(),
-            }),
-            Err(cause) => Err(NotStorable::Encode { event: event.name(), cause }),
+    ) -> Result<Self, NotStorable> {
+        let stored = events.as_slice().iter().map(|event| stored(event, metadata));
+        let mut decided = Self {
+            version: loaded.fold.version(),
+            position: loaded.position,
+            tail: loaded.tail.clone(),
+            stored: stored.collect::<Result<_, _>>()?,
+            events,
+            claims: Vec::new(),
+            folded: false,
+            before: None,
         };
-        Ok(Append {
+        if !A::MODEL.unique.is_empty() && !decided.stored.is_empty() {
+            let before = held(&loaded.fold);
+            decided.before = loaded.copy();
+            decided.fold(&mut loaded.fold)?;
+            decided.claims = changes(&before, &loaded.fold);
+        }
+        Ok(decided)
+    }
+
+    /// Takes the events into the fold that was decided on, if it has not taken them.
+    pub(super) fn fold(&mut self, fold: &mut Fold<A>) -> Result<(), NotStorable> {
+        if mem::replace(&mut self.folded, true) {
+            return Ok(());
+        }
+        for event in &self.stored {
+            // An event need not be `Clone`, and what is folded later is what was stored.
+            let event = recorded::decode(event.fact(fold.version().next())).map_err(NotStorable::Decode)?;
+            fold.apply(event).map_err(NotStorable::Fold)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on to what was recorded; `None` where there was nothing to record.
+    pub(super) fn advance(
+        &mut self,
+        loaded: &mut Loaded<A>,
+        appended: Option<&Appended>,
+    ) -> Result<(), NotStorable> {
+        let Some(appended) = appended else { return Ok(()) };
+        self.fold(&mut loaded.fold)?;
+        loaded.ends_with(appended);
+        Ok(())
+    }
+
+    /// What was decided on, as it was before, where the events were not recorded; `None` if it is lost.
+    pub(super) fn undo(self, loaded: Box<Loaded<A>>) -> Option<Box<Loaded<A>>> {
+        if self.folded { self.before } else { Some(loaded) }
+    }
+
+    pub(super) fn append(&self, stream: &StreamId) -> Append {
+        Append {
             stream: stream.clone(),
             expected: Expected::Exact(self.version),
             tail: self.tail.clone(),
-            events: self.events.as_slice().iter().map(stored).collect::<Result<_, _>>()?,
-        })
+            events: self.stored.clone(),
+        }
     }
 
     /// The receipt for what was recorded in a commit with this id, from its event with this index on; `None` where there
@@ -107,16 +135,21 @@ impl<A: Aggregate> Decided<A> {
     }
 }
 
-/// The unique values that are taken and released when this happens.
-fn claims<A: Aggregate>(mut fold: Fold<A>, events: &[A::Event]) -> Result<Vec<ClaimChange>, NotStorable> {
-    let before = held(&fold);
-    for event in events {
-        // An event need not be `Clone`, and what is folded later is what was stored.
-        let payload = event.encode().map_err(|cause| NotStorable::Encode { event: event.name(), cause })?;
-        let event = A::Event::decode(event.name(), event.schema(), &payload).map_err(NotStorable::Decode)?;
-        fold.apply(event).map_err(NotStorable::Fold)?;
+fn stored<E: Event>(event: &E, metadata: Option<&Arc<Metadata>>) -> Result<NewEvent, NotStorable> {
+    match event.encode() {
+        Ok(payload) => Ok(NewEvent {
+            name: Name::from_static(event.name()),
+            schema: event.schema(),
+            payload: Payload::json(payload),
+            metadata: metadata.cloned(),
+        }),
+        Err(cause) => Err(NotStorable::Encode { event: event.name(), cause }),
     }
-    let after = held(&fold);
+}
+
+/// The unique values that are taken and released on the way from what was held before to this state.
+fn changes<A: Aggregate>(before: &[Option<UniqueParts>], fold: &Fold<A>) -> Vec<ClaimChange> {
+    let after = held(fold);
     let stream = StreamId::of::<A>(fold.id());
     let mut changes = Vec::new();
     for (index, unique) in A::MODEL.unique.iter().enumerate() {
@@ -124,13 +157,13 @@ fn claims<A: Aggregate>(mut fold: Fold<A>, events: &[A::Event]) -> Result<Vec<Cl
             let parts = values.get(index)?.as_ref()?;
             Some(claim(unique.constraint, parts, &stream))
         };
-        let (old, new) = (claim(&before), claim(&after));
+        let (old, new) = (claim(before), claim(&after));
         if old != new {
             changes.extend(old.map(ClaimChange::Release));
             changes.extend(new.map(ClaimChange::Take));
         }
     }
-    Ok(changes)
+    changes
 }
 
 pub(super) fn claim(constraint: &'static str, parts: &UniqueParts, owner: &StreamId) -> Claim {

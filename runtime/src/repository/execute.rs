@@ -1,53 +1,37 @@
 //! One command: load, decide, record.
 
-use std::{fmt, future::IntoFuture, sync::Arc};
+use std::{fmt, future::IntoFuture, mem, sync::Arc, time::Duration};
 
 use serde::Serialize;
+use tokio::{runtime::Handle, time::timeout};
 
 use super::{
     Conflict, ExecuteError, LoadError, Recorded, Repository, Taken,
+    ask::{Ask, Judged, Seen, Stale},
     attempt::{self, Outcome},
+    batch::Batch,
     constraint,
     decided::Decided,
+    line::{Entered, Reply, Turn, Waiting},
     load::{self, Loaded},
     once,
 };
 use crate::{
-    Aggregate, Context, Decision, Metadata, Version,
-    domain::contention,
-    store::{BoxFuture, Commit, CommitId, IdempotencyKey, Position, StoreError, StreamId, record::now},
+    Aggregate, Decision, Metadata, Version,
+    store::{BoxFuture, Commit, CommitId, IdempotencyKey, Position, StoreError, StreamId},
 };
+
+/// How long a command waits for others of this process before it goes its own way. They may be slow, and they may be futures
+/// that nobody polls.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A command about to be carried out. Await it; see [`Repository::execute`].
 #[must_use = "a command does nothing until it is awaited"]
 pub struct Execute<'a, A: Aggregate> {
     repository: &'a Repository<A>,
     id: &'a A::Id,
-    command: A::Command,
-    expected: Seen,
+    ask: Ask<A>,
     once: Option<Result<IdempotencyKey, StoreError>>,
-    metadata: Metadata,
-}
-
-/// What whoever gives a command has seen of the aggregate, as far as it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    /// It does not matter.
-    Anything,
-    /// This version, and the command is meant for no other.
-    Exactly(Version),
-    /// This version, and the command is meant for what it has to do with of it.
-    Fields(Version),
-}
-
-impl Seen {
-    /// The version, where the fields matter.
-    const fn fields(self) -> Option<Version> {
-        match self {
-            Self::Fields(version) => Some(version),
-            Self::Anything | Self::Exactly(_) => None,
-        }
-    }
 }
 
 /// What a command led to.
@@ -69,27 +53,17 @@ impl<E> Receipt<E> {
     }
 }
 
-/// Why a command does not go on in the state that was loaded.
-struct Stale {
-    /// The version that was expected, or decided on.
-    expected: Version,
-    /// The version that there is.
-    actual: Version,
-    /// Whether the caller has seen too little, and not only been slower than others each time.
-    late: bool,
-    fields: Vec<&'static str>,
-}
-
 impl<'a, A: Aggregate> Execute<'a, A> {
     pub(super) fn new(repository: &'a Repository<A>, id: &'a A::Id, command: A::Command) -> Self {
-        Self { repository, id, command, expected: Seen::Anything, once: None, metadata: Metadata::new() }
+        let ask = Ask { command, expected: Seen::Anything, metadata: None };
+        Self { repository, id, ask, once: None }
     }
 
     /// The aggregate is expected at exactly this version: the one that the caller has seen. At any other, nothing is
     /// decided and the answer is [`ExecuteError::Conflict`] with what happened since. [`Version::NONE`] expects that
     /// there is nothing yet.
     pub fn expecting(mut self, version: impl Into<Version>) -> Self {
-        self.expected = Seen::Exactly(version.into());
+        self.ask.expected = Seen::Exactly(version.into());
         self
     }
 
@@ -99,7 +73,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     ///
     /// What a command reads and writes the derive has found out; see `#[reads]` for decisions of which it cannot tell.
     pub fn rebase_from(mut self, version: impl Into<Version>) -> Self {
-        self.expected = Seen::Fields(version.into());
+        self.ask.expected = Seen::Fields(version.into());
         self
     }
 
@@ -114,26 +88,32 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     where
         A::Command: Serialize,
     {
-        self.once = Some(once::key(&StreamId::of::<A>(self.id), key.into(), &self.command));
+        self.once = Some(once::key(&StreamId::of::<A>(self.id), key.into(), &self.ask.command));
         self
     }
 
     /// Records this beside each event: who, in answer to what, and other notes.
     pub fn with(mut self, metadata: Metadata) -> Self {
-        self.metadata = metadata;
+        self.ask.metadata = (!metadata.is_empty()).then(|| Arc::new(metadata));
         self
     }
 
     // What does not outlive a step is kept out of this future: it is boxed anew for each command.
     async fn run(&self) -> Result<Receipt<A::Event>, ExecuteError<A>> {
         let repository = self.repository;
-        let metadata = (!self.metadata.is_empty()).then(|| Arc::new(self.metadata.clone()));
         let stream = StreamId::of::<A>(self.id);
         if !A::MODEL.unique.is_empty() {
             let asked = Box::pin(repository.asked.in_force::<A>(&*repository.store));
             asked.await.map_err(|cause| failed(&stream, cause))?;
         }
-        let outcome = self.carry_out(&stream, metadata.as_ref()).await;
+        let turn = match repository.lines.enter(&stream, || (self.ask.clone(), self.goes_alone())) {
+            Entered::Turn(turn) => turn,
+            Entered::Waiting(waiting) => match Box::pin(self.wait(&stream, waiting)).await {
+                Reply::Turn(turn, _) => turn,
+                Reply::Outcome(outcome) => return outcome,
+            },
+        };
+        let outcome = self.carry_out(&stream, turn).await;
         // What is refused, too late, or leads to nothing may be so because it was recorded a moment ago, under this key.
         if self.once.is_some()
             && match &outcome {
@@ -147,7 +127,39 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         }
         match outcome? {
             Ok(receipt) => Ok(receipt),
-            Err(stale) => Err(Box::pin(self.conflict(&stream, stale, metadata.as_ref())).await),
+            Err(stale) => Err(Box::pin(self.conflict(&stream, stale)).await),
+        }
+    }
+
+    /// Whether it cannot be recorded together with others: a commit has one key.
+    const fn goes_alone(&self) -> bool {
+        self.once.is_some()
+    }
+
+    /// Waits for a turn, or for somebody who carries the command out.
+    async fn wait(&self, stream: &StreamId, waiting: Waiting<A>) -> Reply<A> {
+        let repository = self.repository;
+        let mut waiting = waiting;
+        loop {
+            let turn = match timeout(PATIENCE, &mut waiting.reply).await {
+                Ok(Ok(Reply::Turn(turn, false))) => turn,
+                Ok(Ok(reply)) => return reply,
+                // Whoever was to carry it out has come to a sudden end before.
+                Ok(Err(_)) => return Reply::Turn(Turn::none(), true),
+                Err(_) => match waiting.leave() {
+                    Some(turn) => {
+                        repository.lines.abandon(stream, &waiting);
+                        return Reply::Turn(turn, true);
+                    }
+                    // Somebody is at it.
+                    None => continue,
+                },
+            };
+            // Whoever has a turn carries out those who wait behind it as well; in a task, because they depend on it.
+            let Ok(runtime) = Handle::try_current() else { return Reply::Turn(turn, true) };
+            let Some(place) = turn.lead(|| self.ask.clone()) else { return Reply::Turn(turn, true) };
+            waiting = place;
+            runtime.spawn(Batch::new(repository, stream, self.id, turn).run());
         }
     }
 
@@ -155,49 +167,67 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     async fn carry_out(
         &self,
         stream: &StreamId,
-        metadata: Option<&Arc<Metadata>>,
+        mut turn: Turn<A>,
     ) -> Result<Result<Receipt<A::Event>, Stale>, ExecuteError<A>> {
         let repository = self.repository;
-        // Who expects a version fails when somebody else is faster, so waiting would not help.
-        let mut turn = match self.expected {
-            Seen::Exactly(_) => None,
-            Seen::Anything | Seen::Fields(_) => repository.lanes.join(stream).await,
-        };
+        let (store, since) = (&*repository.store, self.ask.expected.fields());
         let mut attempts = 0;
+        // What is known may be out of date, as others write too. Only an append proves it, or a read.
+        let mut known = turn.take();
+        let mut sure = false;
         // What creates is mostly given to what is not there yet, and the store notices if it is.
-        let mut supposed = self.expected == Seen::Anything && A::command_model(&self.command).creates;
+        if known.is_none() && self.ask.expected == Seen::Anything && self.ask.model().creates {
+            known = Some(Box::new(Loaded::nothing(self.id.clone())));
+        }
         loop {
             attempts += 1;
             if self.once.is_some()
                 && let Some(receipt) = Box::pin(self.first_receipt(stream)).await?
             {
+                known.into_iter().for_each(|known| turn.put(known));
                 return Ok(Ok(receipt));
             }
-            let decided = {
-                let since = self.expected.fields();
-                let loaded = match supposed {
-                    true => Loaded::nothing(self.id.clone()),
-                    false => load::latest::<A>(&*repository.store, stream, self.id, since).await?,
-                };
-                if let Some(stale) = self.stale(&loaded) {
+            let mut loaded = match known.take() {
+                Some(known) => known,
+                None => {
+                    sure = true;
+                    Box::new(Box::pin(load::latest::<A>(store, stream, self.id, since)).await?)
+                }
+            };
+            let judged = loop {
+                let seen_all = sure || since.is_none_or(|since| since == loaded.fold.version());
+                if seen_all {
+                    match self.ask.judge(&loaded) {
+                        Judged::Decided(events) if !events.is_empty() => break Judged::Decided(events),
+                        judged if sure => break judged,
+                        // There will be no append that proves it.
+                        _ => {}
+                    }
+                }
+                Box::pin(load::catch_up(store, stream, &mut loaded, since)).await?;
+                sure = true;
+            };
+            let events = match judged {
+                Judged::Decided(events) => events,
+                Judged::Refused(rejection) => {
+                    turn.put(loaded);
+                    return Err(ExecuteError::Rejected(rejection));
+                }
+                Judged::Stale(stale) => {
+                    turn.put(loaded);
                     return Ok(Err(stale));
                 }
-                match self.decide(loaded) {
-                    // Whether it is not there says the store only when something is recorded.
-                    Ok(decided) if supposed && decided.events.is_empty() => None,
-                    Err(ExecuteError::Rejected(_)) if supposed => None,
-                    decided => Some(decided?),
-                }
             };
-            let Some(decided) = decided else {
-                (supposed, attempts) = (false, 0);
-                continue;
-            };
+            let mut decided = Decided::of(&mut loaded, events, self.ask.metadata.as_ref())
+                .map_err(|cause| ExecuteError::not_storable(stream, cause))?;
             let decided_on = decided.version;
-            let actual = match self.record(stream, &decided, metadata).await? {
+            let actual = match self.record(stream, &decided).await? {
                 Outcome::Recorded(id, committed) => {
                     let appended = committed.and_then(|committed| committed.appends.into_iter().next());
-                    return Ok(Ok(decided.receipt(stream, (id, 0), appended, metadata)));
+                    if turn.keeps() && decided.advance(&mut loaded, appended.as_ref()).is_ok() {
+                        turn.put(loaded);
+                    }
+                    return Ok(Ok(decided.receipt(stream, (id, 0), appended, self.ask.metadata.as_ref())));
                 }
                 Outcome::Conflict { actual, .. } => actual,
                 Outcome::KeyUsed => {
@@ -206,57 +236,54 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                     return first.map(Ok).ok_or_else(|| failed(stream, StoreError::corrupt(message)));
                 }
             };
-            if std::mem::take(&mut supposed) {
-                attempts = 0;
-                continue;
+            // What the others did is elsewhere, as those who are here wait for their turn.
+            let strict = matches!(self.ask.expected, Seen::Exactly(_));
+            let goes_on = !strict && repository.retry.goes_on_after(attempts);
+            let stale = Stale { expected: decided_on, actual, late: strict, fields: Vec::new() };
+            if strict || sure && !goes_on {
+                return Ok(Err(stale));
             }
-            let strict = matches!(self.expected, Seen::Exactly(_));
-            if strict || !repository.retry.goes_on_after(attempts) {
-                return Ok(Err(Stale { expected: decided_on, actual, late: strict, fields: Vec::new() }));
+            let before = decided.undo(loaded);
+            let loaded = Box::pin(async {
+                if sure {
+                    repository.retry.pause_after(attempts).await;
+                }
+                self.missing(stream, before, actual).await
+            })
+            .await?;
+            // To have known too little is no race that was lost.
+            if !mem::replace(&mut sure, true) {
+                match loaded.fold.version() > decided_on {
+                    true => attempts = 0,
+                    false if goes_on => {}
+                    false => return Ok(Err(stale)),
+                }
             }
-            match turn {
-                // The others are in this process: no pause, but a turn.
-                None => turn = Some(repository.lanes.enter(stream).await),
-                // They are elsewhere.
-                Some(_) => repository.retry.pause_after(attempts).await,
-            }
+            known = Some(loaded);
         }
     }
 
-    /// Why the command is not meant for the state that was loaded, if it is not.
-    fn stale(&self, loaded: &Loaded<A>) -> Option<Stale> {
-        let actual = loaded.fold.version();
-        match self.expected {
-            Seen::Exactly(expected) if expected != actual => {
-                Some(Stale { expected, actual, late: true, fields: Vec::new() })
+    /// What was decided on, gone on to the end of a stream that is at this version.
+    async fn missing(
+        &self,
+        stream: &StreamId,
+        before: Option<Box<Loaded<A>>>,
+        actual: Version,
+    ) -> Result<Box<Loaded<A>>, LoadError> {
+        let (store, since) = (&*self.repository.store, self.ask.expected.fields());
+        // A stream that is shorter than what is known of it is not the one that was known.
+        match before.filter(|before| before.fold.version() <= actual) {
+            Some(mut before) => {
+                let known = before.fold.version();
+                load::catch_up(store, stream, &mut before, since.map(|_| known)).await?;
+                Ok(before)
             }
-            // A version that is yet to come is nobody's.
-            Seen::Fields(expected) if expected > actual => {
-                Some(Stale { expected, actual, late: true, fields: Vec::new() })
-            }
-            Seen::Fields(expected) => {
-                let command = A::command_model(&self.command);
-                let fields = contention(A::MODEL, command, &loaded.since)?;
-                Some(Stale { expected, actual, late: true, fields })
-            }
-            Seen::Anything | Seen::Exactly(_) => None,
+            None => Ok(Box::new(load::latest::<A>(store, stream, self.id, since).await?)),
         }
-    }
-
-    /// What the command leads to in the state that was loaded.
-    fn decide(&self, loaded: Loaded<A>) -> Result<Decided<A>, ExecuteError<A>> {
-        let ctx = Context::new(now(), loaded.fold.version(), self.metadata.clone());
-        let decided = Decided::on(loaded, self.command.clone(), &ctx).map_err(ExecuteError::Rejected)?;
-        decided.map_err(|cause| ExecuteError::not_storable(&StreamId::of::<A>(self.id), cause))
     }
 
     /// Gives the decision to the store.
-    async fn record(
-        &self,
-        stream: &StreamId,
-        decided: &Decided<A>,
-        metadata: Option<&Arc<Metadata>>,
-    ) -> Result<Outcome, ExecuteError<A>> {
+    async fn record(&self, stream: &StreamId, decided: &Decided<A>) -> Result<Outcome, ExecuteError<A>> {
         let id = CommitId::new();
         if decided.events.is_empty() {
             return Ok(Outcome::Recorded(id, None));
@@ -264,16 +291,14 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         let key = self.once.as_ref().and_then(|key| key.as_ref().ok());
         // The same each time. It is made anew for each attempt, because there is hardly ever a second one.
         let commit = || {
-            let append = decided.append(stream, metadata)?;
-            let mut commit = Commit::with_id(id, vec![append]);
+            let mut commit = Commit::with_id(id, vec![decided.append(stream)]);
             commit.claims.clone_from(&decided.claims);
             commit.constraints = constraint::names::<A>();
             commit.key = key.cloned();
-            Ok(commit)
+            commit
         };
         attempt::record(&*self.repository.store, &self.repository.retry, commit).await.map_err(|error| {
             match error {
-                attempt::Error::NotStorable(cause) => ExecuteError::not_storable(stream, cause),
                 attempt::Error::Failed(cause) => failed(stream, cause),
                 attempt::Error::Taken { claim, by } => {
                     ExecuteError::Taken(Taken::of(A::MODEL.unique, &claim, by))
@@ -315,17 +340,12 @@ impl<'a, A: Aggregate> Execute<'a, A> {
 
     /// The conflict with what happened since the version that was expected, recorded if the command has an
     /// `#[on_conflict]`.
-    async fn conflict(
-        &self,
-        stream: &StreamId,
-        stale: Stale,
-        metadata: Option<&Arc<Metadata>>,
-    ) -> ExecuteError<A> {
+    async fn conflict(&self, stream: &StreamId, stale: Stale) -> ExecuteError<A> {
         let Stale { expected, actual, late, fields } = stale;
         let told = async {
             let since = self.since(stream, expected).await?;
-            let recorded = match A::command_model(&self.command).on_conflict {
-                Some(_) if late => self.record_conflict(stream, metadata).await?,
+            let recorded = match self.ask.model().on_conflict {
+                Some(_) if late => self.record_conflict(stream).await?,
                 _ => None,
             };
             Ok(Conflict {
@@ -352,27 +372,23 @@ impl<'a, A: Aggregate> Execute<'a, A> {
 
     /// Records the event that the command has for a conflict, in the state of now; `None` if there is no state or no place
     /// for it any more.
-    async fn record_conflict(
-        &self,
-        stream: &StreamId,
-        metadata: Option<&Arc<Metadata>>,
-    ) -> Result<Option<Receipt<A::Event>>, ExecuteError<A>> {
+    async fn record_conflict(&self, stream: &StreamId) -> Result<Option<Receipt<A::Event>>, ExecuteError<A>> {
         let repository = self.repository;
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let loaded = load::latest::<A>(&*repository.store, stream, self.id, None).await?;
+            let mut loaded = load::latest::<A>(&*repository.store, stream, self.id, None).await?;
             let Some(state) = loaded.fold.state().filter(|_| !loaded.fold.ended()) else { return Ok(None) };
-            let ctx = Context::new(now(), loaded.fold.version(), self.metadata.clone());
-            let Some(event) = A::on_conflict(state, self.id, self.command.clone(), &ctx) else {
+            let ctx = self.ask.context(loaded.fold.version());
+            let Some(event) = A::on_conflict(state, self.id, self.ask.command.clone(), &ctx) else {
                 return Ok(None);
             };
-            let decided = Decided::of(loaded, Decision::one(event))
+            let metadata = self.ask.metadata.as_ref();
+            let decided = Decided::of(&mut loaded, Decision::one(event), metadata)
                 .map_err(|cause| ExecuteError::not_storable(stream, cause))?;
             // The key is for the command itself.
-            let unkeyed =
-                Self { once: None, command: self.command.clone(), metadata: Metadata::new(), ..*self };
-            match unkeyed.record(stream, &decided, metadata).await? {
+            let unkeyed = Self { once: None, ask: self.ask.clone(), ..*self };
+            match unkeyed.record(stream, &decided).await? {
                 Outcome::Recorded(id, committed) => {
                     let appended = committed.and_then(|committed| committed.appends.into_iter().next());
                     return Ok(Some(decided.receipt(stream, (id, 0), appended, metadata)));
@@ -405,6 +421,6 @@ impl<'a, A: Aggregate> IntoFuture for Execute<'a, A> {
 
 impl<A: Aggregate> fmt::Debug for Execute<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Execute").field("expected", &self.expected).finish_non_exhaustive()
+        f.debug_struct("Execute").field("expected", &self.ask.expected).finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use super::{LoadError, PAGE, recorded};
 use crate::{
     Aggregate, Fold, Version, Versioned,
     domain::model::EventModel,
-    store::{Fact, Position, Store, StreamId, Tail},
+    store::{Appended, Fact, Position, Store, StreamId, Tail},
 };
 
 /// An aggregate as it is now, and what the store wants to hear at the next append.
@@ -24,6 +24,21 @@ impl<A: Aggregate> Loaded<A> {
     pub(super) const fn nothing(id: A::Id) -> Self {
         Self { fold: Fold::new(id), tail: None, position: Position::START, since: Vec::new() }
     }
+
+    /// The same once more, to return to when the fold goes on to what may not happen; `None` where it cannot be had, or
+    /// where the stream is so short that to read it again is as well.
+    pub(super) fn copy(&self) -> Option<Box<Self>> {
+        const SHORT: u64 = 64;
+        let fold = (self.fold.version() > SHORT).then(|| self.fold.try_clone())??;
+        let (tail, position, since) = (self.tail.clone(), self.position, self.since.clone());
+        Some(Box::new(Self { fold, tail, position, since }))
+    }
+
+    /// What the fold has taken last was recorded in this append.
+    pub(super) fn ends_with(&mut self, appended: &Appended) {
+        self.tail.clone_from(&appended.tail);
+        self.position = appended.positions.last().map_or(self.position, |last| self.position.max(*last));
+    }
 }
 
 /// The fold of the whole stream, with what happened after the version `since`, if there is one.
@@ -33,29 +48,47 @@ pub(super) async fn latest<A: Aggregate>(
     id: &A::Id,
     since: Option<Version>,
 ) -> Result<Loaded<A>, LoadError> {
-    let mut fold = Fold::new(id.clone());
-    let mut position = Position::START;
-    let mut happened: Vec<&'static EventModel> = Vec::new();
+    let mut loaded = Loaded::nothing(id.clone());
+    catch_up(store, stream, &mut loaded, since).await?;
+    Ok(loaded)
+}
+
+/// Goes on with the fold of a beginning of the stream to its end, and notes what happened after the version `since`, be it
+/// before or after what is in the fold already.
+pub(super) async fn catch_up<A: Aggregate>(
+    store: &dyn Store,
+    stream: &StreamId,
+    loaded: &mut Loaded<A>,
+    since: Option<Version>,
+) -> Result<(), LoadError> {
+    let known = loaded.fold.version();
+    let mut from = since.map_or(known, |since| since.min(known)).next();
     loop {
         let facts = store
-            .read_facts(stream, fold.version().next(), PAGE)
+            .read_facts(stream, from, PAGE)
             .await
             .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
         for fact in facts.iter() {
             let version = fact.version;
             let name = since.filter(|since| version > *since).map(|_| fact.name.clone());
-            apply(&mut fold, stream, fact)?;
-            if let Some(name) = name
-                && happened.iter().all(|event| name != event.name)
-            {
-                happened.extend(A::MODEL.events.iter().find(|event| name == event.name));
+            if version > known {
+                apply(&mut loaded.fold, stream, fact)?;
             }
+            if let Some(name) = name
+                && loaded.since.iter().all(|event| name != event.name)
+            {
+                loaded.since.extend(A::MODEL.events.iter().find(|event| name == event.name));
+            }
+            from = version.next();
         }
         if !facts.is_empty() {
-            position = facts.position;
+            loaded.position = facts.position;
         }
         if facts.next.is_none() {
-            return Ok(Loaded { fold, tail: facts.tail, position, since: happened });
+            if facts.tail.is_some() {
+                loaded.tail = facts.tail;
+            }
+            return Ok(());
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Aggregates in a store: execute commands, load states of now and then, read histories.
 
+mod ask;
 mod attempt;
+mod batch;
 mod constraint;
 mod decided;
 mod error;
 mod execute;
 mod history;
-mod lane;
+mod line;
 mod load;
 mod once;
 mod recorded;
@@ -14,7 +16,7 @@ mod retry;
 mod steps;
 mod transaction;
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -31,43 +33,80 @@ pub use recorded::Recorded;
 pub use retry::Retry;
 pub use transaction::{Transaction, TransactionError, TransactionErrorKind, transaction};
 
-use lane::Lanes;
+use line::Lines;
 
 /// How many events a page of a load or a history holds. Large enough that a page's fixed cost does not matter, small
 /// enough that a page does not.
 const PAGE: usize = 512;
 
+/// How many aggregates are kept warm where nobody says another number.
+const WARM: usize = 1_024;
+
 /// The aggregates of one type in a store.
 ///
-/// Cheap to clone and to make; it holds no state of aggregates, so any number of repositories and processes may work on
-/// one store. Commands through one repository and its clones that meet on one aggregate stand in line; through others
-/// they meet in the store.
-pub struct Repository<A> {
+/// Make one and clone it: it is cheap to clone, and all clones share what they know. Any number of repositories and
+/// processes may work on one store, whether they know of each other or not.
+///
+/// # Warm state
+///
+/// The states of the aggregates that had commands last are kept in memory, 1,024 of them: see
+/// [`with_warm`](Self::with_warm). A command to one of them does not load it. It is decided on the state that is known, and
+/// the append, which expects the version of that state, is its only round trip: if it succeeds, the state was that of now.
+/// If another process has written meanwhile, the store says so, what is missing is read, and the command is decided again.
+/// Where there is no append that would prove it, because the command is refused, leads to nothing, or was meant for another
+/// version, what is missing is read first. So the answer is the same as without, and [`load`](Self::load) reads the store
+/// always. An outcome that is unknown, an error or a command that is dropped on its way leaves nothing that could be wrong.
+///
+/// # Many commands to one aggregate
+///
+/// Commands through one repository and its clones that meet on one aggregate wait for each other, first come first served.
+/// Those that wait are carried out together: decided one after the other, each on what those before it lead to, and
+/// recorded in one append, up to 64 at a time. Each has its own answer: a receipt with its own version and events, or a
+/// refusal. One that has a key ([`once`](Execute::once)), and one that turns out not to be recorded with the others, goes
+/// alone. Whoever has waited for two seconds does not wait longer, and meets the others in the store. To wait takes a
+/// tokio runtime whose time is enabled; outside of any runtime nobody waits.
+pub struct Repository<A: Aggregate> {
     store: Arc<dyn Store>,
     retry: Retry,
-    lanes: Arc<Lanes>,
+    lines: Arc<Lines<A>>,
     asked: constraint::Asked,
-    aggregate: PhantomData<fn() -> A>,
 }
 
 impl<A: Aggregate> Repository<A> {
     /// The aggregates of this type in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self {
-            store,
-            retry: Retry::default(),
-            lanes: Arc::default(),
-            asked: constraint::Asked::default(),
-            aggregate: PhantomData,
-        }
+        let lines = Arc::new(Lines::new(WARM));
+        Self { store, retry: Retry::default(), lines, asked: constraint::Asked::default() }
+    }
+
+    /// Keeps the states of about this many aggregates warm, those that had commands last; 0 for none. They take as much memory
+    /// as they do in a program that holds them, and about 300 bytes each besides.
+    ///
+    /// What was known before is forgotten; clones that were made before keep it, and their commands meet those of this one in
+    /// the store.
+    #[must_use]
+    pub fn with_warm(mut self, aggregates: usize) -> Self {
+        self.lines = Arc::new(Lines::new(aggregates));
+        self
+    }
+
+    /// Keeps no state between commands: each loads its aggregate, unless it creates it or is carried out together with
+    /// others.
+    #[must_use]
+    pub fn cold(self) -> Self {
+        self.with_warm(0)
     }
 
     /// Sets how a command goes on after a conflict, when no version was expected.
+    ///
+    /// As those who go on in another way cannot be carried out together, clones that were made before are others to it: see
+    /// [`with_warm`](Self::with_warm).
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
-        self
+        let warm = self.lines.warm();
+        self.with_warm(warm)
     }
 
     /// The store.
@@ -156,15 +195,19 @@ impl<A: Aggregate> Repository<A> {
     }
 }
 
-impl<A> Clone for Repository<A> {
+impl<A: Aggregate> Clone for Repository<A> {
     fn clone(&self) -> Self {
-        let (store, lanes) = (Arc::clone(&self.store), Arc::clone(&self.lanes));
-        Self { store, retry: self.retry.clone(), lanes, asked: self.asked.clone(), aggregate: PhantomData }
+        let (store, lines) = (Arc::clone(&self.store), Arc::clone(&self.lines));
+        Self { store, retry: self.retry.clone(), lines, asked: self.asked.clone() }
     }
 }
 
-impl<A> fmt::Debug for Repository<A> {
+impl<A: Aggregate> fmt::Debug for Repository<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Repository").field("store", &self.store).field("retry", &self.retry).finish()
+        f.debug_struct("Repository")
+            .field("store", &self.store)
+            .field("retry", &self.retry)
+            .field("warm", &self.lines.warm())
+            .finish()
     }
 }

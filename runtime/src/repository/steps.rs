@@ -99,7 +99,7 @@ where
             if !A::MODEL.unique.is_empty() {
                 constraint::in_force::<A>(store).await.map_err(TransactionErrorKind::Store)?;
             }
-            let loaded = load::latest::<A>(store, &self.stream, &self.id, None)
+            let mut loaded = load::latest::<A>(store, &self.stream, &self.id, None)
                 .await
                 .map_err(TransactionErrorKind::Load)?;
             let actual = loaded.fold.version();
@@ -107,13 +107,12 @@ where
                 return Err(TransactionErrorKind::Conflict { expected, actual });
             }
             let ctx = Context::new(now(), actual, metadata.clone());
-            let decided = Decided::on(loaded, self.command.clone(), &ctx)
-                .map_err(|rejection| TransactionErrorKind::Rejected(Box::new(rejection)))?
-                .map_err(not_storable)?;
-            let append = match decided.events.is_empty() {
-                true => None,
-                false => Some(decided.append(&self.stream, shared).map_err(not_storable)?),
-            };
+            let events = loaded
+                .fold
+                .decide(self.command.clone(), &ctx)
+                .map_err(|rejection| TransactionErrorKind::Rejected(Box::new(rejection)))?;
+            let decided = Decided::of(&mut loaded, events, shared).map_err(not_storable)?;
+            let append = (!decided.events.is_empty()).then(|| decided.append(&self.stream));
             let claims = decided.claims.clone();
             self.decided = Some(decided);
             Ok((append, claims))

@@ -111,7 +111,7 @@ impl<S: Steps> Transaction<S> {
                 let Prepared { appends, claims, constraints, .. } = commit.clone();
                 let mut commit = Commit::with_id(id, appends);
                 (commit.claims, commit.constraints) = (claims, constraints);
-                Ok(commit)
+                commit
             };
             match attempt::record(&*self.store, &self.retry, make).await {
                 Ok(Outcome::Recorded(id, committed)) => {
@@ -192,7 +192,6 @@ impl<S: Steps> Transaction<S> {
                 }
                 whole(TransactionErrorKind::Taken(Taken::of(&[], &claim, by)))
             }
-            attempt::Error::NotStorable(cause) => whole(not_storable(cause)),
             attempt::Error::Failed(cause) => whole(TransactionErrorKind::Store(cause)),
             attempt::Error::Unknown(commit, cause) => whole(TransactionErrorKind::Unknown { commit, cause }),
         }

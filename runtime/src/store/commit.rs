@@ -13,8 +13,8 @@ use chrono::{DateTime, Utc};
 use uuid::{Builder, Uuid};
 
 use super::{
-    AppendError, Claim, ClaimChange, EventId, IdempotencyKey, Name, Payload, Position, RowOp, StoreError,
-    StreamId, Tail,
+    AppendError, Claim, ClaimChange, EventId, Fact, IdempotencyKey, Name, Payload, Position, RowOp,
+    StoreError, StreamId, Tail,
 };
 use crate::{Metadata, Version};
 
@@ -250,6 +250,13 @@ pub struct NewEvent {
     pub payload: Payload,
     /// Who, in answer to what; `None` where there is nothing to say.
     pub metadata: Option<Arc<Metadata>>,
+}
+
+impl NewEvent {
+    /// What a fold will need of it when it stands at this version.
+    pub(crate) fn fact(&self, version: Version) -> Fact<'_> {
+        Fact::new(version, &self.name, self.schema, &self.payload)
+    }
 }
 
 /// What an event had in the store in which it was recorded first.

@@ -49,6 +49,8 @@ pub trait Database: Send + Sync {
 pub enum Work {
     /// Load a stream, decide, append an event, durably.
     Command,
+    /// The same; who can keep the states of all streams between the commands does.
+    Warm,
     /// Append the first event of a new stream.
     Append,
     /// Sign up with an address that nobody else has.

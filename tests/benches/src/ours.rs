@@ -20,6 +20,9 @@ use crate::{
 /// How many events a page of a replay has.
 const PAGE: usize = 500;
 
+/// More streams than any measurement has.
+const ALL: usize = 1 << 16;
+
 /// The store behind a URL, with a repository in front of it.
 #[derive(Debug)]
 pub struct Ours {
@@ -64,7 +67,8 @@ impl Database for Ours {
 
     fn programs(&self, work: Work, _: u64) -> Answer<'_, Vec<Runner>> {
         let runner = match work {
-            Work::Command => Runner::new("factum", &Arc::new(Commands(self.incidents.clone()))),
+            Work::Command => Runner::new("factum", &Arc::new(Commands(self.incidents.clone().cold()))),
+            Work::Warm => Runner::new("factum", &Arc::new(Commands(self.incidents.clone().with_warm(ALL)))),
             Work::Append => Runner::new("factum", &Arc::new(Appends(Arc::clone(&self.store)))),
             Work::SignUp => {
                 Runner::new("factum", &Arc::new(Members(Repository::new(Arc::clone(&self.store)))))

@@ -4,6 +4,7 @@
 //! of ours have names that no name of the user's can meet, and what comes from the user keeps the user's spans.
 
 pub(super) mod carrier;
+mod copy;
 pub(super) mod description;
 pub(super) mod enums;
 mod fold;
@@ -24,6 +25,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
         handle::command_model(model),
         handle::on_conflict(model),
         unique::expand(model),
+        copy::expand(model),
     ];
     let aggregate = aggregate(model, &fold::expand(model), &handle.into_iter().collect());
     let decisions = handle::decisions(model);

@@ -918,6 +918,11 @@ const _: () = {
                 ::events::UniqueValue > ::unique_value(& self.r#type),])
             ]
         }
+        fn try_clone(&self) -> ::core::option::Option<Self> {
+            #[allow(unused_imports, reason = "one of them is used")]
+            use ::events::__private::{CannotClone as _, CanClone as _};
+            (&&::events::__private::Original(self)).try_clone()
+        }
     }
     #[automatically_derived]
     impl Pass {

@@ -631,6 +631,11 @@ const _: () = {
                 IncidentCommand::Remove { .. } => &Self::MODEL.commands[5usize],
             }
         }
+        fn try_clone(&self) -> ::core::option::Option<Self> {
+            #[allow(unused_imports, reason = "one of them is used")]
+            use ::factum::__private::{CannotClone as _, CanClone as _};
+            (&&::factum::__private::Original(self)).try_clone()
+        }
     }
     #[automatically_derived]
     impl Incident {

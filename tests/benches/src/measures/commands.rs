@@ -17,8 +17,8 @@ const SEED: usize = 10;
 struct Sides {
     databases: [Box<dyn Database>; 2],
     seeded: u64,
-    /// Ours first.
-    runners: Vec<Runner>,
+    /// Ours first, each with the number of its database.
+    runners: Vec<(Runner, usize)>,
     acknowledged: [Vec<u64>; 2],
 }
 
@@ -26,9 +26,10 @@ impl Sides {
     async fn prepare(backend: &dyn Backend, streams: u64, work: Work, clients: u64) -> Result<Self, Error> {
         let databases = [backend.ours().await?, backend.by_hand().await?];
         let mut runners = Vec::new();
-        for database in &databases {
+        for (number, database) in databases.iter().enumerate() {
             seed(&**database, streams, &history(SEED), 1).await?;
-            runners.extend(database.programs(work, clients).await?);
+            let programs = database.programs(work, clients).await?;
+            runners.extend(programs.into_iter().map(|runner| (runner, number)));
         }
         let seeded = streams * SEED as u64;
         Ok(Self { databases, seeded, runners, acknowledged: Default::default() })
@@ -43,12 +44,11 @@ impl Sides {
         streams: impl Fn(usize, usize) -> Range<u64>,
     ) -> Result<Turns, Error> {
         let Self { runners, acknowledged, .. } = self;
-        let [ours, by_hand] = acknowledged;
         Turns::take(rounds, runners.len(), async |round, side| {
-            let runner = runners.get(side).ok_or("no such side")?;
+            let (runner, database) = runners.get(side).ok_or("no such side")?;
             let plan = Clients { clients, streams: streams(round, side), length };
             let done = runner.run(plan).await?;
-            if side == 0 { &mut *ours } else { &mut *by_hand }.extend(done.acknowledged);
+            acknowledged.get_mut(*database).ok_or("no such database")?.extend(done.acknowledged);
             Ok(done.sample)
         })
         .await
@@ -62,7 +62,7 @@ impl Sides {
     }
 
     fn hands(&self) -> impl Iterator<Item = (usize, &'static str)> {
-        self.runners.iter().map(|runner| runner.name).enumerate().skip(1)
+        self.runners.iter().map(|(runner, _)| runner.name).enumerate().skip(1)
     }
 }
 
@@ -92,17 +92,49 @@ pub(super) async fn commands(backend: &dyn Backend, effort: Effort, clients: u64
     Ok(hands.into_iter().map(row).collect())
 }
 
+/// On streams whose states are known, against the same commands of ours that load them, and the programs by hand.
+pub(super) async fn warm(backend: &dyn Backend, effort: Effort) -> Result<Vec<Row>, Error> {
+    const CLIENTS: u64 = 64;
+    let work = "warm commands, 64 clients";
+    // A half for who knows them, and a half for who loads them: one that is changed behind its back is not known any more.
+    let half = backend.streams() / 2;
+    let mut sides = Sides::prepare(backend, 2 * half, Work::Warm, CLIENTS).await?;
+    let cold = sides.runners.len();
+    let [ours, _] = &sides.databases;
+    sides.runners.extend(ours.programs(Work::Command, CLIENTS).await?.into_iter().map(|runner| (runner, 0)));
+    // As many in a row as there are streams come to each of them.
+    let (warm, _) = sides.runners.first().ok_or("no program")?;
+    let length = Length::Commands(half.div_ceil(CLIENTS));
+    let done = warm.run(Clients { clients: CLIENTS, streams: 0..half, length }).await?;
+    let [acknowledged, _] = &mut sides.acknowledged;
+    acknowledged.extend(done.acknowledged);
+    let length = Length::Time(effort.time);
+    let streams = |_, side| if side == cold { half..2 * half } else { 0..half };
+    let turns = sides.take_turns(effort.rounds, CLIENTS, length, streams).await?;
+    sides.check(work).await?;
+    let row = |(side, hand): (usize, &'static str)| {
+        let hand = if side == cold { "factum, cold" } else { hand };
+        let aim = match (backend.name(), hand) {
+            ("SQLite", "factum, cold") => Some(1.4),
+            (_, "factum, cold") => Some(1.7),
+            ("PostgreSQL", "select + insert") => Some(2.5),
+            _ => None,
+        };
+        Row::new(backend.name(), work, "commands", hand).of(&turns, side).aim(aim)
+    };
+    Ok(sides.hands().map(row).collect())
+}
+
 /// On one stream: a new one in each round, so that nobody has longer streams for having been faster.
-pub(super) async fn hot(backend: &dyn Backend, effort: Effort) -> Result<Vec<Row>, Error> {
-    const CLIENTS: u64 = 16;
-    const COMMANDS: u64 = 40;
-    let work = "commands, 16 clients on one stream";
+pub(super) async fn hot(backend: &dyn Backend, effort: Effort, clients: u64) -> Result<Vec<Row>, Error> {
+    const COMMANDS: u64 = 640;
+    let work = &format!("commands, {clients} clients on one stream");
     // More streams than there can be sides.
     let streams = effort.rounds as u64 * 4;
-    let mut sides = Sides::prepare(backend, streams, Work::Command, CLIENTS).await?;
+    let mut sides = Sides::prepare(backend, streams, Work::Warm, clients).await?;
     let stream = |round: usize, side: usize| (round * 4 + side) as u64;
     let turns = sides
-        .take_turns(effort.rounds, CLIENTS, Length::Commands(COMMANDS), |round, side| {
+        .take_turns(effort.rounds, clients, Length::Commands(COMMANDS / clients), |round, side| {
             stream(round, side)..stream(round, side) + 1
         })
         .await?;
@@ -111,14 +143,18 @@ pub(super) async fn hot(backend: &dyn Backend, effort: Effort) -> Result<Vec<Row
         let database = sides.databases.get(side.min(1)).ok_or("no such side")?;
         for round in 0..effort.rounds {
             let events = database.load(stream(round, side)).await?;
-            let expected = SEED as u64 + CLIENTS * COMMANDS;
+            let expected = SEED as u64 + COMMANDS;
             if events != expected {
                 return Err(format!("{work}: the stream should have {expected} events, not {events}").into());
             }
         }
     }
     let row = |(side, hand)| {
-        let aim = (hand == "select + insert").then_some(1.8);
+        let aim = match hand {
+            "select + insert" => Some(1.8),
+            "grouped" => Some(5.0),
+            _ => None,
+        };
         Row::new(backend.name(), work, "commands", hand).of(&turns, side).aim(aim)
     };
     Ok(sides.hands().map(row).collect())
@@ -132,7 +168,7 @@ pub(super) async fn crowd(backend: &dyn Backend, effort: Effort) -> Result<Vec<R
     let database = backend.ours().await?;
     let streams = effort.rounds as u64 * 2;
     seed(&*database, streams, &history(SEED), 1).await?;
-    let runners = database.programs(Work::Command, 16).await?;
+    let runners = database.programs(Work::Warm, 16).await?;
     let runner = runners.first().ok_or("no program")?;
     let (mut acknowledged, mut slowest) = (Vec::new(), f64::INFINITY);
     let turns = Turns::take(effort.rounds, 2, async |round, side| {

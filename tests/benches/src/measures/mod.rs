@@ -23,7 +23,9 @@ use crate::{
 pub enum Measure {
     /// Commands on distinct streams: load ten events, decide, append one.
     Commands,
-    /// The same on one stream, 16 clients.
+    /// Commands to streams whose states are known, against those that load them.
+    Warm,
+    /// Commands on one stream, 16 and 64 clients.
     Hot,
     /// Appends alone, where there is something to compare them with.
     Append,
@@ -106,8 +108,11 @@ pub async fn run(measure: Measure, backend: &dyn Backend, effort: Effort) -> Res
                 rows.extend(commands::commands(backend, effort, clients).await?);
             }
         }
+        Measure::Warm if backend.is_durable() => rows.extend(commands::warm(backend, effort).await?),
         Measure::Hot if backend.is_durable() => {
-            rows.extend(commands::hot(backend, effort).await?);
+            for clients in [16, 64] {
+                rows.extend(commands::hot(backend, effort, clients).await?);
+            }
             rows.extend(commands::crowd(backend, effort).await?);
         }
         Measure::Append if backend.is_durable() => rows.extend(commands::appends(backend, effort).await?),

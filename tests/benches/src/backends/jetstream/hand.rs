@@ -130,7 +130,9 @@ impl Database for Arc<ByHand> {
 
     fn programs(&self, work: Work, _: u64) -> Answer<'_, Vec<Runner>> {
         let runners = match work {
-            Work::Command => vec![Runner::new("load + publish", &Arc::new(Commands(Arc::clone(self))))],
+            Work::Command | Work::Warm => {
+                vec![Runner::new("load + publish", &Arc::new(Commands(Arc::clone(self))))]
+            }
             Work::Append => vec![Runner::new("bare publish", &Arc::new(Appends(Arc::clone(self))))],
             Work::SignUp | Work::SignUpFreely => Vec::new(),
         };

@@ -117,7 +117,7 @@ impl Database for ByHand {
     fn programs(&self, work: Work, clients: u64) -> Answer<'_, Vec<Runner>> {
         Box::pin(async move {
             Ok(match work {
-                Work::Command => {
+                Work::Command | Work::Warm => {
                     let plain = Runner::new("select + insert", &Plain::open(&self.url, clients).await?);
                     if clients == 1 {
                         vec![plain]

@@ -126,8 +126,12 @@ impl Database for ByHand {
     fn programs(&self, work: Work, clients: u64) -> Answer<'_, Vec<Runner>> {
         Box::pin(async move {
             Ok(match work {
-                Work::Command if clients == 1 => vec![Runner::new("one connection", &self.single)],
-                Work::Command => vec![Runner::new("grouped", &Arc::new(Grouped::open(&self.path)?))],
+                Work::Command | Work::Warm if clients == 1 => {
+                    vec![Runner::new("one connection", &self.single)]
+                }
+                Work::Command | Work::Warm => {
+                    vec![Runner::new("grouped", &Arc::new(Grouped::open(&self.path)?))]
+                }
                 Work::SignUp => {
                     vec![Runner::new("grouped", &Arc::new(SignUps(Grouped::open(&self.path)?)))]
                 }
