@@ -10,7 +10,7 @@ use super::{
         keys::USUAL_DERIVES,
         model::{Command, Event, Model, Payload},
     },
-    description,
+    description, evolution,
 };
 
 pub(in super::super) fn expand(model: &Model) -> TokenStream {
@@ -157,6 +157,7 @@ pub(in super::super) fn event_impl(model: &Model) -> TokenStream {
         let name = &event.ident;
         quote!(Self::#name { .. } => &Self::EVENTS[#index])
     });
+    let upcast = evolution::upcast(model);
     let creates = flag(model, |event| event.creates);
     let ends = flag(model, |event| event.ends);
     let body =
@@ -177,6 +178,8 @@ pub(in super::super) fn event_impl(model: &Model) -> TokenStream {
             fn ends(&self) -> bool {
                 #ends
             }
+
+            #upcast
         }
     }
 }
