@@ -1,6 +1,6 @@
 //! Payloads of every earlier version become today's events.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use factum::{
     Aggregate, DecodeFailure, Decoded, Event, Fold, FoldErrorKind, LoadError, Repository, Store,
@@ -75,6 +75,19 @@ pub enum Lang {
     /// Untouched by the evolution around it.
     #[schema(2)]
     Numbered { #[audit] number: u128, #[audit] share: f64, #[since(2)] #[audit] note: Option<String> },
+    /// A function on the way finds a field under the name that it had then.
+    #[schema(4)]
+    #[upcast(from = 2, with = incremented)]
+    Counted {
+        #[since(2, default = 4)]
+        #[renamed(4, from = "n")]
+        #[audit]
+        count: u32,
+        #[since(4)]
+        #[serde(flatten)]
+        #[audit]
+        labels: BTreeMap<String, String>,
+    },
     #[retired]
     #[schema(2)]
     #[upcast(from = 1, with = split)]
@@ -103,6 +116,7 @@ pub enum Lang {
     Rate => Rated,
     ChangeLang => LangChanged,
     Number => Numbered,
+    Count => Counted,
     Burn => Burnt,
 }]
 pub struct Page {
@@ -167,6 +181,15 @@ fn capitalised(mut payload: Map<String, Value>) -> Map<String, Value> {
     payload
 }
 
+#[derive(Deserialize, Serialize)]
+struct N {
+    n: u32,
+}
+
+fn incremented(N { n }: N) -> Result<N, String> {
+    n.checked_add(1).map(|n| N { n }).ok_or_else(|| "too many".to_owned())
+}
+
 #[derive(Deserialize)]
 struct OldEdit {
     text: String,
@@ -222,6 +245,11 @@ fn rated(star_count: u32, by: &str) -> PageEvent {
     PageEvent::Rated { star_count, rated_by: by.into() }
 }
 
+fn counted(count: u32, labels: &[(&str, &str)]) -> PageEvent {
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    PageEvent::Counted { count, labels: labels.collect() }
+}
+
 fn numbered(note: Option<&str>) -> PageEvent {
     PageEvent::Numbered { number: u128::MAX - 1, share: 0.1 + 0.2, note: note.map(str::to_owned) }
 }
@@ -267,6 +295,10 @@ fn golden() -> Vec<(&'static str, u32, &'static str, Vec<PageEvent>)> {
             r#"{"number":340282366920938463463374607431768211454,"share":0.30000000000000004,"note":"n"}"#,
             vec![numbered(Some("n"))],
         ),
+        ("Counted", 1, "{}", vec![counted(5, &[])]),
+        ("Counted", 2, r#"{"n":7}"#, vec![counted(8, &[])]),
+        ("Counted", 3, r#"{"n":7}"#, vec![counted(7, &[])]),
+        ("Counted", 4, r#"{"count":7,"a":"b"}"#, vec![counted(7, &[("a", "b")])]),
         ("Edited", 1, r#"{"text":"abc"}"#, vec![text("abc", Lang::De, 3)]),
         ("Edited", 1, r#"{"text":"abc","lang":"De"}"#, vec![text("abc", Lang::De, 3), changed(Lang::De)]),
         (

@@ -8,6 +8,7 @@ use super::super::{
     ast::{Number, Renamed},
     member,
     model::{Event, Model, Payload},
+    parse::serde_words,
 };
 use crate::{code, errors::Errors};
 
@@ -104,8 +105,16 @@ fn upcasts_are_whole(event: &Event, errors: &mut Errors) {
 
 fn field_has_one_past(event: &Event, payload: &Payload, errors: &mut Errors) {
     let name = &payload.ident;
+    let flat = payload.foreign.iter().flat_map(serde_words).any(|word| word == "flatten");
     let mut seen = BTreeSet::new();
     for Renamed { version, from } in &payload.renamed {
+        if flat {
+            errors.at(
+                from,
+                format!("`{name}` is flattened, so no member has its name; write `#[upcast(from = …, with = path)]` on the event"),
+            );
+            continue;
+        }
         let value = version.value;
         if !seen.insert(value) {
             errors.span(version.span, format!("`{name}` is renamed in schema {value} twice; remove one"));

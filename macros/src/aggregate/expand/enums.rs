@@ -97,6 +97,9 @@ fn event_variant(model: &Model, index: usize, event: &Event) -> TokenStream {
     if event.ends {
         line.push_str("The last event of a stream. ");
     }
+    if event.evolution.today() > 1 {
+        line.push_str(&format!("Stored in schema {}. ", event.evolution.today()));
+    }
     let commands: Vec<_> =
         model.recorders(index).map(|command| format!("[`{}::{}`]", model.command, command.ident)).collect();
     if !commands.is_empty() {
