@@ -11,7 +11,7 @@ pub mod testing;
 
 pub use copy::copy;
 pub use domain::{
-    Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Event, Fold, FoldError,
+    Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Decoded, Event, Fold, FoldError,
     FoldErrorKind, IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId,
     UniqueValue, Version, Versioned, model,
 };
@@ -29,7 +29,7 @@ pub mod __private {
     pub use serde;
 
     pub use crate::domain::{
-        CanClone, CannotClone, Original, Unset, VersionField, check_declared, clone_id, new_uuid,
-        unique_parts,
+        CanClone, CannotClone, Failure, Infallible, Missing, NewPayload, NextVersion, OldPayload, Older,
+        Original, Unset, VersionField, call, check_declared, clone_id, new_uuid, unique_parts,
     };
 }

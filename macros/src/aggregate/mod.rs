@@ -5,6 +5,7 @@ mod check;
 mod expand;
 mod fallback;
 mod keys;
+mod member;
 mod model;
 mod order;
 mod parse;

@@ -71,7 +71,7 @@ impl<A: Aggregate> Decided<A> {
         for event in &self.stored {
             // An event need not be `Clone`, and what is folded later is what was stored.
             let event = recorded::decode(event.fact(fold.version().next())).map_err(NotStorable::Decode)?;
-            fold.apply(event).map_err(NotStorable::Fold)?;
+            fold.apply_decoded(event).map_err(NotStorable::Fold)?;
         }
         Ok(())
     }

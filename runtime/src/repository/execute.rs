@@ -332,8 +332,8 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             let (stream, version) = (event.stream.clone(), event.version);
             (receipt.version, receipt.position) = (version, event.position);
             let event =
-                Recorded::decode(event).map_err(|cause| LoadError::Decode { stream, version, cause })?;
-            receipt.events.push(event);
+                Recorded::decode_all(event).map_err(|cause| LoadError::Decode { stream, version, cause })?;
+            receipt.events.extend(event);
         }
         Ok(Some(receipt))
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{LoadError, PAGE, recorded};
 use crate::{
-    Aggregate, Fold, Version, Versioned,
+    Aggregate, Decoded, Event, Fold, Version, Versioned,
     domain::model::EventModel,
     store::{Appended, Fact, Position, Store, StreamId, Tail},
 };
@@ -70,14 +70,11 @@ pub(super) async fn catch_up<A: Aggregate>(
             .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
         for fact in facts.iter() {
             let version = fact.version;
-            let name = since.filter(|since| version > *since).map(|_| fact.name.clone());
+            let happened = since.is_some_and(|since| version > since).then_some(&mut loaded.since);
             if version > known {
-                apply(&mut loaded.fold, stream, fact)?;
-            }
-            if let Some(name) = name
-                && loaded.since.iter().all(|event| name != event.name)
-            {
-                loaded.since.extend(A::MODEL.events.iter().find(|event| name == event.name));
+                apply(&mut loaded.fold, stream, fact, happened)?;
+            } else if let Some(happened) = happened {
+                note(happened, &decode::<A>(stream, fact)?);
             }
             from = version.next();
         }
@@ -109,7 +106,7 @@ pub(super) async fn at_version<A: Aggregate>(
             .await
             .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
         for fact in facts.iter() {
-            apply(&mut fold, &stream, fact)?;
+            apply(&mut fold, &stream, fact, None)?;
         }
         if facts.next.is_none() && fold.version() < asked {
             return Err(LoadError::NoSuchVersion { stream, asked, latest: fold.version() });
@@ -135,7 +132,7 @@ pub(super) async fn as_of<A: Aggregate>(
             if event.at > at {
                 return Ok(fold.finish());
             }
-            apply(&mut fold, &stream, event.fact())?;
+            apply(&mut fold, &stream, event.fact(), None)?;
         }
         if page.next.is_none() {
             return Ok(fold.finish());
@@ -143,14 +140,35 @@ pub(super) async fn as_of<A: Aggregate>(
     }
 }
 
-fn apply<A: Aggregate>(fold: &mut Fold<A>, stream: &StreamId, fact: Fact<'_>) -> Result<(), LoadError> {
+/// Takes the next event, and notes in `happened` what it is.
+fn apply<A: Aggregate>(
+    fold: &mut Fold<A>,
+    stream: &StreamId,
+    fact: Fact<'_>,
+    happened: Option<&mut Vec<&'static EventModel>>,
+) -> Result<(), LoadError> {
     let expected = fold.version().next();
     let found = fact.version;
     if found != expected {
         return Err(LoadError::Gap { stream: stream.clone(), expected, found });
     }
-    match recorded::decode(fact) {
-        Ok(event) => fold.apply(event).map_err(|cause| LoadError::Fold { stream: stream.clone(), cause }),
-        Err(cause) => Err(LoadError::Decode { stream: stream.clone(), version: found, cause }),
+    let decoded = decode::<A>(stream, fact)?;
+    if let Some(happened) = happened {
+        note(happened, &decoded);
+    }
+    fold.apply_decoded(decoded).map_err(|cause| LoadError::Fold { stream: stream.clone(), cause })
+}
+
+fn decode<A: Aggregate>(stream: &StreamId, fact: Fact<'_>) -> Result<Decoded<A::Event>, LoadError> {
+    let version = fact.version;
+    recorded::decode(fact).map_err(|cause| LoadError::Decode { stream: stream.clone(), version, cause })
+}
+
+/// Each kind of event once.
+fn note<E: Event>(happened: &mut Vec<&'static EventModel>, decoded: &Decoded<E>) {
+    for model in decoded.as_slice().iter().map(Event::model) {
+        if happened.iter().all(|event| event.name != model.name) {
+            happened.push(model);
+        }
     }
 }

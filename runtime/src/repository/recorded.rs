@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Aggregate, DecodeError, DecodeFailure, Event, Metadata, Version,
+    Aggregate, DecodeError, DecodeFailure, Decoded, Event, Metadata, Version,
+    domain::several,
     store::{EventId, Fact, Position, RecordedEvent, StreamId},
 };
 
@@ -56,18 +57,44 @@ impl<E: Event> Recorded<E> {
     /// Decodes what a store has read.
     ///
     /// # Errors
-    /// There is no such event in `E`, or its payload does not fit.
+    /// There is no such event in `E`, its payload does not fit, it cannot be brought to today's schema version, or it is several
+    /// events today: those [`decode_all`](Self::decode_all) gives.
     pub fn decode(recorded: RecordedEvent) -> Result<Self, DecodeError> {
-        let event = decode(recorded.fact())?;
+        let (name, schema) = (recorded.name.clone(), recorded.schema);
+        match Self::decode_all(recorded)? {
+            Decoded::One(event) => Ok(event),
+            Decoded::Several(events) => Err(several(&name, schema, events.len())),
+        }
+    }
+
+    /// Decodes what a store has read. Where it has become several events, all of them have the envelope of the one that is
+    /// stored.
+    ///
+    /// # Errors
+    /// There is no such event in `E`, its payload does not fit, or it cannot be brought to today's schema version.
+    pub fn decode_all(recorded: RecordedEvent) -> Result<Decoded<Self>, DecodeError> {
+        let decoded = decode(recorded.fact())?;
         let RecordedEvent { id, stream, version, position, at, metadata, .. } = recorded;
-        Ok(Self { event, id, stream, version, position, at, metadata })
+        Ok(match decoded {
+            Decoded::One(event) => Decoded::One(Self { event, id, stream, version, position, at, metadata }),
+            several @ Decoded::Several(_) => several.map(|event| Self {
+                event,
+                id,
+                stream: stream.clone(),
+                version,
+                position,
+                at,
+                metadata: metadata.clone(),
+            }),
+        })
     }
 }
 
-/// The event in what a store has read.
-pub(super) fn decode<E: Event>(fact: Fact<'_>) -> Result<E, DecodeError> {
+/// The event in what a store has read, or what it is today.
+#[inline]
+pub(super) fn decode<E: Event>(fact: Fact<'_>) -> Result<Decoded<E>, DecodeError> {
     match fact.payload {
-        Ok(payload) => E::decode(fact.name, fact.schema, payload),
+        Ok(payload) => E::decode_all(fact.name, fact.schema, payload),
         Err(other) => Err(DecodeError {
             event: fact.name.to_string(),
             schema: fact.schema,

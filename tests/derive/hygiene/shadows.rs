@@ -53,7 +53,9 @@ mod user {
     #[events {
         #[creates]
         Made { count },
-        Added { by: ::core::primitive::u32 },
+        #[schema(3)]
+        #[upcast(from = 2, with = call)]
+        Added { #[since(2, default = __Added())] by: ::core::primitive::u32 },
         #[ends]
         Over,
     }]
@@ -75,6 +77,18 @@ mod user {
         pub left: ::std::vec::Vec<::core::primitive::u32>,
     }
 
+    /// Named like things of ours.
+    #[allow(non_snake_case)]
+    fn __Added() -> ::core::primitive::u32 {
+        3
+    }
+
+    fn call(
+        old: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    ) -> ::serde_json::Map<::std::string::String, ::serde_json::Value> {
+        old
+    }
+
     impl Thing {
         fn over(&self) -> ::core::result::Result<[ThingEvent; 2], ::std::string::String> {
             ::core::result::Result::Ok([ThingEvent::Added { by: self.count }, ThingEvent::Over])
@@ -84,8 +98,11 @@ mod user {
 
 #[test]
 fn it_means_the_names_of_the_standard_library() {
+    use factum::Event;
     use user::{Thing, ThingCommand, ThingEvent};
 
+    let old = ThingEvent::decode("Added", 1, "{}").unwrap();
+    assert_eq!(old, ThingEvent::Added { by: 3 });
     let made = || ThingEvent::Made { count: 2 };
     Thing::given([made()]).when(ThingCommand::End).then([ThingEvent::Added { by: 2 }, ThingEvent::Over]);
     Thing::given([made()]).when(ThingCommand::Add { by: 1 }).then([ThingEvent::Added { by: 1 }]);

@@ -1,6 +1,7 @@
 //! A public aggregate, of which other crates make views.
 
 use events::{Aggregate, Decision, Version};
+use serde::{Deserialize, Serialize};
 
 /// The number on a badge.
 #[derive(events::Id, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +64,21 @@ pub struct Badge {
     },
     #[name = "used"]
     Used { door: u16, #[audit] times: u32 = self.used, #[audit] note: String },
-    Renamed { holder, #[audit] from: String = self.holder.clone() },
+    #[schema(4)]
+    #[renamed(2, from = "Handed")]
+    #[removed(2, "at")]
+    #[upcast(from = 3, with = tidy)]
+    Renamed {
+        #[since(2, default = "nobody".to_owned())]
+        #[renamed(3, from = "to")]
+        holder,
+        #[audit]
+        from: String = self.holder.clone(),
+    },
+    #[retired]
+    #[schema(2)]
+    #[upcast(from = 1, with = use_twice)]
+    UsedTwice,
     #[retired]
     #[deprecated(note = "passes are of paper now")]
     Polished,
@@ -109,6 +124,30 @@ pub struct Pass {
     /// The last door.
     #[on(Used = Some(door), Burnt = None, Renamed = self.doors.last().copied())]
     pub last: Option<u16>,
+}
+
+/// How it was renamed.
+#[derive(Deserialize, Serialize)]
+struct Renaming {
+    holder: String,
+    from: String,
+}
+
+fn tidy(old: Renaming) -> Renaming {
+    Renaming { holder: old.holder.trim().to_owned(), ..old }
+}
+
+/// Two doors behind each other.
+#[derive(Deserialize)]
+struct TwoDoors {
+    doors: [u16; 2],
+}
+
+fn use_twice(TwoDoors { doors }: TwoDoors) -> Result<[PassFact; 2], &'static str> {
+    if doors.contains(&13) {
+        return Err("there is no such door");
+    }
+    Ok(doors.map(|door| PassFact::Used { door, times: 0, note: String::new() }))
 }
 
 impl Pass {

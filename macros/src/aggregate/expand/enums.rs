@@ -97,6 +97,9 @@ fn event_variant(model: &Model, index: usize, event: &Event) -> TokenStream {
     if event.ends {
         line.push_str("The last event of a stream. ");
     }
+    if event.evolution.today() > 1 {
+        line.push_str(&format!("Stored in schema {}. ", event.evolution.today()));
+    }
     let commands: Vec<_> =
         model.recorders(index).map(|command| format!("[`{}::{}`]", model.command, command.ident)).collect();
     if !commands.is_empty() {
@@ -149,8 +152,8 @@ fn body(fields: &[Payload], unnamed: &[Type], serde: bool) -> TokenStream {
     quote!({ #(#fields),* })
 }
 
-/// `impl Event`
-pub(in super::super) fn event_impl(model: &Model) -> TokenStream {
+/// `impl Event`, with this function if there is one.
+pub(in super::super) fn event_impl(model: &Model, upcast: Option<TokenStream>) -> TokenStream {
     let Model { event, krate, .. } = model;
     let descriptions = model.events.iter().map(|event| description::event(model, event));
     let arms = model.events.iter().enumerate().map(|(index, event)| {
@@ -177,6 +180,8 @@ pub(in super::super) fn event_impl(model: &Model) -> TokenStream {
             fn ends(&self) -> bool {
                 #ends
             }
+
+            #upcast
         }
     }
 }

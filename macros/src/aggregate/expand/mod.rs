@@ -7,6 +7,7 @@ pub(super) mod carrier;
 mod copy;
 pub(super) mod description;
 pub(super) mod enums;
+mod evolution;
 mod fold;
 mod handle;
 mod unique;
@@ -19,13 +20,14 @@ use super::model::Model;
 
 pub(super) fn expand(model: &Model) -> TokenStream {
     let enums = enums::expand(model);
-    let event_impl = enums::event_impl(model);
+    let event_impl = enums::event_impl(model, evolution::upcast(model));
     let handle = [
         handle::expand(model),
         handle::command_model(model),
         handle::on_conflict(model),
         unique::expand(model),
         copy::expand(model),
+        evolution::set_version(model).unwrap_or_default(),
     ];
     let aggregate = aggregate(model, &fold::expand(model), &handle.into_iter().collect());
     let decisions = handle::decisions(model);

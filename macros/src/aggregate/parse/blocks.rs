@@ -195,6 +195,8 @@ pub(super) struct Sorted {
     pub(super) docs: Vec<Attribute>,
     pub(super) foreign: Vec<Attribute>,
     pub(super) ours: Vec<(&'static str, Attribute)>,
+    /// One of ours has no place here.
+    pub(super) misplaced: bool,
 }
 
 impl Sorted {
@@ -212,7 +214,10 @@ impl Sorted {
                     errors.span(attr.meta.span(), message);
                     sorted.ours.push((key, attr));
                 }
-                Class::Wrong(message) => errors.span(attr.meta.span(), message),
+                Class::Wrong(message) => {
+                    sorted.misplaced = true;
+                    errors.span(attr.meta.span(), message);
+                }
             }
         }
         sorted
@@ -223,9 +228,14 @@ impl Sorted {
         self.once(key, errors).map(|attr| flag(attr, errors))
     }
 
+    /// The attributes with this key.
+    pub(super) fn all(&self, key: &'static str) -> impl Iterator<Item = &Attribute> {
+        self.ours.iter().filter(move |(ours, _)| *ours == key).map(|(_, attr)| attr)
+    }
+
     /// The attribute with this key; a second one is a mistake.
     pub(super) fn once(&self, key: &'static str, errors: &mut Errors) -> Option<&Attribute> {
-        let mut found = self.ours.iter().filter(|(ours, _)| *ours == key).map(|(_, attr)| attr);
+        let mut found = self.all(key);
         let first = found.next();
         for again in found {
             errors.at(again.path(), format!("`#[{key}]` stands here twice; remove one"));
