@@ -4,6 +4,8 @@ use factum::{Aggregate, Rejection};
 
 use super::{Incident, IncidentCommand, IncidentError, IncidentEvent, IncidentNumber, Status, UserNumber};
 
+factum::laws!(Incident);
+
 const ANN: UserNumber = UserNumber(1);
 const BOB: UserNumber = UserNumber(2);
 

@@ -13,6 +13,7 @@ use std::any::type_name;
 
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::choices::Memory;
 use self::{choices::Choices, source::Source};
 
 /// The seed of a value that reads well: text says what it is for, numbers count up, nothing is empty.
@@ -45,7 +46,7 @@ const ATTEMPTS: usize = 400;
 /// # Errors
 /// The type refuses everything that was tried: it has a rule that made-up values do not meet.
 pub fn sample<T: DeserializeOwned>(seed: u64) -> Result<T, SampleError> {
-    Sampler::new(seed).sample()
+    Sampler::new(seed).sample(&mut Memory::default())
 }
 
 /// Makes up a value of this enum that is this variant, by the name that serde knows it by (for events, the stored
@@ -54,7 +55,7 @@ pub fn sample<T: DeserializeOwned>(seed: u64) -> Result<T, SampleError> {
 /// # Errors
 /// There is no such variant, or what it holds cannot be made up.
 pub fn sample_variant<T: DeserializeOwned>(variant: &str, seed: u64) -> Result<T, SampleError> {
-    Sampler::new(seed).variant(variant)
+    Sampler::new(seed).variant(variant, &mut Memory::default())
 }
 
 /// Where made-up values come from.
@@ -71,39 +72,48 @@ impl Sampler {
 
     /// Values of one kind come from a small pool, so that several values have ids, names and the like in common. What
     /// is in the pool follows from its seed.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) const fn pool(self, seed: u64) -> Self {
         Self { pool: Some(seed), ..self }
     }
 
-    pub(crate) fn sample<T: DeserializeOwned>(self) -> Result<T, SampleError> {
-        self.find(None)
+    pub(crate) fn sample<T: DeserializeOwned>(self, memory: &mut Memory) -> Result<T, SampleError> {
+        self.find(None, memory)
     }
 
-    pub(crate) fn variant<T: DeserializeOwned>(self, variant: &str) -> Result<T, SampleError> {
-        self.find(Some(variant))
+    pub(crate) fn variant<T: DeserializeOwned>(
+        self,
+        variant: &str,
+        memory: &mut Memory,
+    ) -> Result<T, SampleError> {
+        self.find(Some(variant), memory)
     }
 
-    fn find<T: DeserializeOwned>(self, variant: Option<&str>) -> Result<T, SampleError> {
+    fn find<T: DeserializeOwned>(self, variant: Option<&str>, memory: &mut Memory) -> Result<T, SampleError> {
         let mut refused = None;
         for round in 0..ROUNDS {
             let tame = self.seed == TAME && round == 0;
-            let mut choices = Choices::new(self.seed.wrapping_add(round.rotate_left(48)), self.pool, tame);
+            let seed = self.seed.wrapping_add(round.rotate_left(48));
+            let mut choices = Choices::new(std::mem::take(memory), seed, self.pool, tame);
             for _ in 0..ATTEMPTS {
                 let failure = match T::deserialize(Source::new(&mut choices, variant)) {
-                    Ok(value) => return Ok(value),
+                    Ok(value) => {
+                        choices.remember();
+                        *memory = choices.memory;
+                        return Ok(value);
+                    }
                     Err(failure) => failure,
                 };
-                let path = choices.path();
                 let more = choices.vary(&failure);
                 // What is refused first is the cause; later refusals are those of desperate choices elsewhere.
                 if choices.gave_up() || !more {
-                    refused.get_or_insert((path, failure.to_string()));
+                    refused.get_or_insert_with(|| (choices.path(), failure.to_string()));
                 }
                 if !more {
                     break;
                 }
             }
+            *memory = choices.memory;
         }
         let (path, cause) = refused.unwrap_or_else(|| (String::new(), "too many combinations".to_owned()));
         Err(SampleError { type_name: type_name::<T>(), path, cause })
