@@ -105,3 +105,9 @@ fn a_number_is_printed_as_it_is_parsed() {
     let number = IncidentNumber::new();
     assert_eq!(number.to_string().parse(), Ok(number));
 }
+
+#[test]
+fn the_documents_are_current() {
+    let stale = factum::document::stale::<Incident>(concat!(env!("CARGO_MANIFEST_DIR"), "/model")).unwrap();
+    assert_eq!(stale, [""; 0], "run `cargo run -p helpdesk --example model`");
+}

@@ -3,6 +3,9 @@
 //! The type is asked through its own `Deserialize` what it is made of, and is given numbers, text, lists and so on, a
 //! little of each. Types that read text of a certain form (ids, times, addresses, what checks itself) refuse most
 //! text; then another is tried at that place until one is taken. The same seed gives the same value.
+//!
+//! What a type does not ask for it does not get: in a struct with a `flatten`, and in a variant of an enum with a `tag`,
+//! fields that may be left out always are.
 
 mod choices;
 mod failure;

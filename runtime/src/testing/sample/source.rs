@@ -170,12 +170,12 @@ impl<'de> Deserializer<'de> for Source<'_> {
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failure> {
         const PLAIN: usize = 4;
         const KINDS: usize = PLAIN + 3;
-        let Chosen { attempt, entropy, .. } = self.choices.choose(KINDS + text::ATTEMPTS - 1);
+        let Chosen { index, attempt, entropy } = self.choices.choose(KINDS + text::ATTEMPTS - 1);
         let from = if self.choices.tame { 0 } else { (entropy >> 8) as usize };
         let kind = if attempt < PLAIN { from.wrapping_add(attempt) % PLAIN } else { attempt };
         match kind {
             0 => self.deserialize_string(visitor),
-            1 => visitor.visit_u64(entropy >> 16 & 0xf),
+            1 => visitor.visit_u64(if self.choices.tame { index as u64 } else { entropy >> 16 & 0xf }),
             2 => visitor.visit_bool(entropy >> 16 & 1 == 0),
             3 => visitor.visit_f64(1.5),
             4 => {
