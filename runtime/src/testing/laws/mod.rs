@@ -6,6 +6,8 @@
 //! small pool, so that they meet again, and time passes in between.
 //!
 //! A history that breaks a law is made smaller as long as it does, and printed as given / when / then code.
+//!
+//! A law is a method of [`Laws`] and a test in the macro.
 
 mod code;
 mod history;

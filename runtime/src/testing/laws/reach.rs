@@ -1,6 +1,7 @@
 //! How much of a model the histories reach.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     fmt::{Debug, Write as _},
 };
@@ -13,6 +14,9 @@ use crate::{Aggregate, Event, Fold, model::CommandModel, testing::sample::Sample
 
 /// Fewer accepted commands than this would leave the laws without anything to say, in percent.
 const ENOUGH: usize = 30;
+
+/// How many reasons for refusals are told.
+const REASONS: usize = 3;
 
 #[derive(Default)]
 pub(super) struct Reach {
@@ -27,7 +31,8 @@ pub(super) struct Reach {
 struct Given {
     times: usize,
     accepted: usize,
-    refused: Option<String>,
+    /// How often it was refused for which reason.
+    refused: BTreeMap<String, usize>,
 }
 
 impl Reach {
@@ -58,7 +63,7 @@ impl Reach {
                         }
                     }
                 }
-                Err(refused) => command.refused = Some(format!("{refused:?}")),
+                Err(refused) => *command.refused.entry(format!("{refused:?}")).or_default() += 1,
             }
         }
     }
@@ -113,8 +118,14 @@ impl Reach {
         match self.commands.get(name) {
             None => format!("`{name}` was never given"),
             Some(Given { times, accepted: 0, refused }) => {
-                let last = refused.as_deref().unwrap_or_default();
-                format!("`{name}` was given {times} times and always refused, at last with {last}")
+                let mut reasons: Vec<_> = refused.iter().collect();
+                reasons.sort_by_key(|(_, times)| Reverse(**times));
+                let reasons: Vec<_> = reasons
+                    .iter()
+                    .take(REASONS)
+                    .map(|(reason, times)| format!("{reason} ({times})"))
+                    .collect();
+                format!("`{name}` was given {times} times and always refused: {}", reasons.join(", "))
             }
             Some(Given { times, accepted, .. }) => {
                 format!("`{name}` was given {times} times and accepted {accepted} times, with other events")
