@@ -9,6 +9,7 @@
 
 mod choices;
 mod failure;
+mod parts;
 mod source;
 mod text;
 

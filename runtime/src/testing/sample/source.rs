@@ -2,15 +2,13 @@
 
 use serde::{
     Deserializer,
-    de::{
-        DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
-        Visitor,
-    },
+    de::{Error as _, Visitor},
 };
 
 use super::{
     choices::{Choices, Chosen, Segment},
     failure::Failure,
+    parts::{Elements, Entries, Variant},
     text,
 };
 
@@ -38,7 +36,7 @@ impl<'a> Source<'a> {
         Self { choices, variant }
     }
 
-    fn part(choices: &'a mut Choices) -> Self {
+    pub(super) fn part(choices: &'a mut Choices) -> Self {
         Self { choices, variant: None }
     }
 
@@ -114,13 +112,26 @@ impl<'a> Source<'a> {
     }
 
     /// Goes a step deeper.
-    fn nested<T>(self, make: impl FnOnce(&'a mut Choices) -> Result<T, Failure>) -> Result<T, Failure> {
-        let Self { choices, .. } = self;
-        if choices.depth > BOTTOMLESS {
+    fn nested<T>(self, make: impl FnOnce(&mut Choices) -> Result<T, Failure>) -> Result<T, Failure> {
+        let depth = self.choices.depth;
+        if depth > BOTTOMLESS {
             return Err(Failure::custom("the type holds itself without end"));
         }
-        choices.depth += 1;
-        make(choices)
+        self.choices.depth = depth + 1;
+        let made = make(self.choices)?;
+        self.choices.depth = depth;
+        Ok(made)
+    }
+
+    /// A map with these keys, and with those that are learnt.
+    pub(super) fn structure<'de, V: Visitor<'de>>(
+        self,
+        fields: &[&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        // Nothing to choose, but a place to learn something about.
+        let map = self.choices.choose(1).index;
+        self.entries(map, fields, 0, visitor)
     }
 
     /// A map with these keys and those that were learnt from what it was refused for; without any, with made-up ones.
@@ -134,22 +145,12 @@ impl<'a> Source<'a> {
         let keys = self.choices.keys(map, fields);
         let made_up = if keys.is_empty() { made_up } else { 0 };
         self.nested(|choices| {
-            let depth = choices.depth;
-            let mut entries = Entries { choices, map, keys: keys.into_iter(), key: None, made_up };
-            let value = visitor.visit_map(&mut entries)?;
-            entries.choices.depth = depth - 1;
-            Ok(value)
+            visitor.visit_map(Entries { choices, map, keys: keys.into_iter(), key: None, made_up })
         })
     }
 
-    fn list<'de, V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Failure> {
-        self.nested(|choices| {
-            let depth = choices.depth;
-            let mut elements = Elements { choices, next: 0, length };
-            let value = visitor.visit_seq(&mut elements)?;
-            elements.choices.depth = depth - 1;
-            Ok(value)
-        })
+    pub(super) fn list<'de, V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Failure> {
+        self.nested(|choices| visitor.visit_seq(Elements { choices, next: 0, length }))
     }
 }
 
@@ -178,10 +179,7 @@ impl<'de> Deserializer<'de> for Source<'_> {
             1 => visitor.visit_u64(if self.choices.tame { index as u64 } else { entropy >> 16 & 0xf }),
             2 => visitor.visit_bool(entropy >> 16 & 1 == 0),
             3 => visitor.visit_f64(1.5),
-            4 => {
-                let map = self.choices.choose(1).index;
-                self.entries(map, &[], 0, visitor)
-            }
+            4 => self.structure(&[], visitor),
             5 => {
                 let (_, length) = self.length();
                 self.list(length, visitor)
@@ -267,11 +265,9 @@ impl<'de> Deserializer<'de> for Source<'_> {
         visitor: V,
     ) -> Result<V::Value, Failure> {
         self.nested(|choices| {
-            let depth = choices.depth;
             choices.enter(Segment::Type(name));
             let value = visitor.visit_newtype_struct(Source::part(choices))?;
             choices.leave();
-            choices.depth = depth - 1;
             Ok(value)
         })
     }
@@ -305,8 +301,7 @@ impl<'de> Deserializer<'de> for Source<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Failure> {
-        let map = self.choices.choose(1).index;
-        self.entries(map, fields, 0, visitor)
+        self.structure(fields, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -317,7 +312,6 @@ impl<'de> Deserializer<'de> for Source<'_> {
     ) -> Result<V::Value, Failure> {
         let wanted = self.variant;
         self.nested(|choices| {
-            let depth = choices.depth;
             let variant = match wanted {
                 Some(wanted) => variants.iter().find(|variant| **variant == wanted).copied(),
                 None => choices.choose_variant(name, variants),
@@ -329,7 +323,6 @@ impl<'de> Deserializer<'de> for Source<'_> {
             let value = visitor.visit_enum(Variant { choices, variant })?;
             choices.leave();
             choices.close();
-            choices.depth = depth - 1;
             Ok(value)
         })
     }
@@ -340,106 +333,5 @@ impl<'de> Deserializer<'de> for Source<'_> {
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         visitor.visit_unit()
-    }
-}
-
-/// A list, or a tuple.
-struct Elements<'a> {
-    choices: &'a mut Choices,
-    next: usize,
-    length: usize,
-}
-
-impl<'de> SeqAccess<'de> for &mut Elements<'_> {
-    type Error = Failure;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
-        if self.next == self.length {
-            return Ok(None);
-        }
-        self.choices.enter(Segment::Index(self.next));
-        let element = seed.deserialize(Source::part(self.choices))?;
-        self.choices.leave();
-        self.next += 1;
-        Ok(Some(element))
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.length - self.next)
-    }
-}
-
-/// A struct or a map: known keys, then made-up ones.
-struct Entries<'a> {
-    choices: &'a mut Choices,
-    map: usize,
-    keys: std::vec::IntoIter<&'static str>,
-    key: Option<&'static str>,
-    made_up: usize,
-}
-
-impl<'de> MapAccess<'de> for &mut Entries<'_> {
-    type Error = Failure;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
-        self.key = self.keys.next();
-        if let Some(key) = self.key {
-            self.choices.key_given(self.map, key);
-            return seed.deserialize(key.into_deserializer()).map(Some);
-        }
-        let Some(left) = self.made_up.checked_sub(1) else {
-            self.choices.map_ended(self.map);
-            return Ok(None);
-        };
-        self.made_up = left;
-        seed.deserialize(Source::part(self.choices)).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
-        self.choices.enter(self.key.map_or(Segment::Index(self.made_up), Segment::Name));
-        let value = seed.deserialize(Source::part(self.choices))?;
-        self.choices.leave();
-        Ok(value)
-    }
-}
-
-/// A variant, and what it holds.
-struct Variant<'a> {
-    choices: &'a mut Choices,
-    variant: &'static str,
-}
-
-impl<'a, 'de> EnumAccess<'de> for Variant<'a> {
-    type Error = Failure;
-    type Variant = Source<'a>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Source<'a>), Failure> {
-        let variant = seed.deserialize(self.variant.into_deserializer())?;
-        Ok((variant, Source::part(self.choices)))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Source<'_> {
-    type Error = Failure;
-
-    fn unit_variant(self) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Failure> {
-        seed.deserialize(self)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Failure> {
-        self.list(length, visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Failure> {
-        let map = self.choices.choose(1).index;
-        self.entries(map, fields, 0, visitor)
     }
 }
