@@ -20,7 +20,7 @@ impl<T: Clone + Display + FromStr + Send + Sync + 'static> AggregateId for T {}
 /// [`Aggregate::given`](crate::Aggregate::given) needs no id.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no sample value, so `given` does not know which aggregate the events belong to",
-    note = "use `given_as(id, events)`, or derive `factum::Id` on the id type"
+    note = "use `given_as(id, events)`, in `laws!` the option `id = …`, or derive `factum::Id` on the id type"
 )]
 pub trait SampleId: Sized {
     /// The example; the same each time.

@@ -1,13 +1,19 @@
-//! Testing: given / when / then for the domain; the contract for stores and stores that misbehave on purpose (feature
-//! `testing`).
+//! Testing: given / when / then for the domain, and made-up values; with the feature `testing` the laws of a model, the
+//! contract for stores, and stores that misbehave on purpose.
 
 #[cfg(feature = "testing")]
 pub mod chaos;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod given;
+#[cfg(feature = "testing")]
+pub mod laws;
+pub mod sample;
 
 #[cfg(feature = "testing")]
 #[doc(inline)]
 pub use crate::contract_tests;
 pub use given::{Given, When};
+/// What strategies are written with, in the version that [`laws!`](crate::laws!) takes them in.
+#[cfg(feature = "testing")]
+pub use proptest;

@@ -4,6 +4,8 @@ use factum::{Aggregate, Rejection};
 
 use super::{Incident, IncidentCommand, IncidentError, IncidentEvent, IncidentNumber, Status, UserNumber};
 
+factum::laws!(Incident);
+
 const ANN: UserNumber = UserNumber(1);
 const BOB: UserNumber = UserNumber(2);
 
@@ -102,4 +104,10 @@ fn commands_are_read_from_json() {
 fn a_number_is_printed_as_it_is_parsed() {
     let number = IncidentNumber::new();
     assert_eq!(number.to_string().parse(), Ok(number));
+}
+
+#[test]
+fn the_documents_are_current() {
+    let stale = factum::document::stale::<Incident>(concat!(env!("CARGO_MANIFEST_DIR"), "/model")).unwrap();
+    assert_eq!(stale, [""; 0], "run `cargo run -p helpdesk --example model`");
 }
