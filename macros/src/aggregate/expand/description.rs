@@ -2,12 +2,13 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Type, ext::IdentExt};
+use syn::ext::IdentExt;
 
 use super::{
     super::model::{Before, Event, How, Model, Payload, Reads, Role},
     docs_text, unique,
 };
+use crate::written::type_text;
 
 pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
     let Model { ident, event, krate, category, .. } = model;
@@ -117,25 +118,4 @@ fn reads(model: &Model, reads: &Reads) -> TokenStream {
             quote!(#krate::model::Reads::Fields(&[#(#names),*]))
         }
     }
-}
-
-/// A type as people write it.
-pub(super) fn type_text(ty: &Type) -> String {
-    let mut text = ty.to_token_stream().to_string();
-    for (spaced, tight) in [
-        (" :: ", "::"),
-        (":: ", "::"),
-        (" < ", "<"),
-        (" >", ">"),
-        (" ,", ","),
-        ("& ", "&"),
-        ("( ", "("),
-        (" )", ")"),
-        ("[ ", "["),
-        (" ]", "]"),
-        (" ;", ";"),
-    ] {
-        text = text.replace(spaced, tight);
-    }
-    text
 }
