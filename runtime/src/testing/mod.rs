@@ -1,11 +1,12 @@
-//! Testing: given / when / then for the domain; the contract for stores and stores that misbehave on purpose (feature
-//! `testing`).
+//! Testing: given / when / then for the domain, and made-up values; the contract for stores and stores that misbehave on
+//! purpose (feature `testing`).
 
 #[cfg(feature = "testing")]
 pub mod chaos;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod given;
+pub mod sample;
 
 #[cfg(feature = "testing")]
 #[doc(inline)]

@@ -1,0 +1,134 @@
+//! Made-up values: an example of any type that serde can read.
+//!
+//! The type is asked through its own `Deserialize` what it is made of, and is given numbers, text, lists and so on, a
+//! little of each. Types that read text of a certain form (ids, times, addresses, what checks itself) refuse most
+//! text; then another is tried at that place until one is taken. The same seed gives the same value.
+
+mod choices;
+mod failure;
+mod source;
+mod text;
+
+use std::any::type_name;
+
+use serde::de::DeserializeOwned;
+
+use self::{choices::Choices, source::Source};
+
+/// The seed of a value that reads well: text says what it is for, numbers count up, nothing is empty.
+pub const TAME: u64 = 0;
+
+/// How often another value is looked for from the start, with other choices everywhere.
+const ROUNDS: u64 = 6;
+
+/// How many values are tried in a round, each differing from the one before in one choice.
+const ATTEMPTS: usize = 400;
+
+/// Makes up a value of this type. The same seed gives the same value; [`TAME`] gives one that reads well.
+///
+/// ```
+/// use factum::testing::sample::{TAME, sample};
+///
+/// #[derive(Debug, PartialEq, serde::Deserialize)]
+/// struct Booking {
+///     guest: String,
+///     nights: u8,
+///     room: std::num::NonZeroU16,
+/// }
+///
+/// let booking: Booking = sample(TAME)?;
+/// assert_eq!(booking.guest, "guest");
+/// assert_eq!(sample::<Booking>(7)?, sample(7)?);
+/// # Ok::<(), factum::testing::sample::SampleError>(())
+/// ```
+///
+/// # Errors
+/// The type refuses everything that was tried: it has a rule that made-up values do not meet.
+pub fn sample<T: DeserializeOwned>(seed: u64) -> Result<T, SampleError> {
+    Sampler::new(seed).sample()
+}
+
+/// Makes up a value of this enum that is this variant, by the name that serde knows it by (for events, the stored
+/// one).
+///
+/// # Errors
+/// There is no such variant, or what it holds cannot be made up.
+pub fn sample_variant<T: DeserializeOwned>(variant: &str, seed: u64) -> Result<T, SampleError> {
+    Sampler::new(seed).variant(variant)
+}
+
+/// Where made-up values come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sampler {
+    seed: u64,
+    pool: Option<u64>,
+}
+
+impl Sampler {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self { seed, pool: None }
+    }
+
+    /// Values of one kind come from a small pool, so that several values have ids, names and the like in common. What
+    /// is in the pool follows from its seed.
+    #[cfg(test)]
+    pub(crate) const fn pool(self, seed: u64) -> Self {
+        Self { pool: Some(seed), ..self }
+    }
+
+    pub(crate) fn sample<T: DeserializeOwned>(self) -> Result<T, SampleError> {
+        self.find(None)
+    }
+
+    pub(crate) fn variant<T: DeserializeOwned>(self, variant: &str) -> Result<T, SampleError> {
+        self.find(Some(variant))
+    }
+
+    fn find<T: DeserializeOwned>(self, variant: Option<&str>) -> Result<T, SampleError> {
+        let mut refused = None;
+        for round in 0..ROUNDS {
+            let tame = self.seed == TAME && round == 0;
+            let mut choices = Choices::new(self.seed.wrapping_add(round.rotate_left(48)), self.pool, tame);
+            for _ in 0..ATTEMPTS {
+                let failure = match T::deserialize(Source::new(&mut choices, variant)) {
+                    Ok(value) => return Ok(value),
+                    Err(failure) => failure,
+                };
+                let path = choices.path();
+                let more = choices.vary(&failure);
+                // What is refused first is the cause; later refusals are those of desperate choices elsewhere.
+                if choices.gave_up() || !more {
+                    refused.get_or_insert((path, failure.to_string()));
+                }
+                if !more {
+                    break;
+                }
+            }
+        }
+        let (path, cause) = refused.unwrap_or_else(|| (String::new(), "too many combinations".to_owned()));
+        Err(SampleError { type_name: type_name::<T>(), path, cause })
+    }
+}
+
+/// A type of which no value could be made up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot make up a value of `{type_name}`{}: it refuses whatever is tried, at last with: {cause}. Give this value by hand",
+    at(path)
+)]
+#[non_exhaustive]
+pub struct SampleError {
+    /// The type.
+    pub type_name: &'static str,
+    /// The place in it that refuses, as fields, variants and indices joined by dots; empty for the whole.
+    pub path: String,
+    /// What it says.
+    pub cause: String,
+}
+
+fn at(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!(" because of `{path}`") }
+}
+
+#[cfg(test)]
+mod tests;
