@@ -6,9 +6,11 @@ pub mod chaos;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod given;
+#[cfg(feature = "testing")]
+pub mod lock;
 pub mod sample;
 
 #[cfg(feature = "testing")]
 #[doc(inline)]
-pub use crate::contract_tests;
+pub use crate::{contract_tests, locked};
 pub use given::{Given, When};

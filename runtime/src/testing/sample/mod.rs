@@ -62,11 +62,20 @@ pub fn sample_variant<T: DeserializeOwned>(variant: &str, seed: u64) -> Result<T
 pub(crate) struct Sampler {
     seed: u64,
     pool: Option<u64>,
+    /// The seed is for variants and absent values alone.
+    tame: bool,
+}
+
+/// A made-up value.
+struct Found<T> {
+    value: T,
+    /// The enums in it, and which of their variants they are.
+    variants: Vec<(&'static str, &'static str)>,
 }
 
 impl Sampler {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { seed, pool: None }
+        Self { seed, pool: None, tame: false }
     }
 
     /// Values of one kind come from a small pool, so that several values have ids, names and the like in common. What
@@ -77,21 +86,39 @@ impl Sampler {
     }
 
     pub(crate) fn sample<T: DeserializeOwned>(self) -> Result<T, SampleError> {
-        self.find(None)
+        Ok(self.find(None)?.value)
     }
 
     pub(crate) fn variant<T: DeserializeOwned>(self, variant: &str) -> Result<T, SampleError> {
-        self.find(Some(variant))
+        Ok(self.find(Some(variant))?.value)
     }
 
-    fn find<T: DeserializeOwned>(self, variant: Option<&str>) -> Result<T, SampleError> {
+    /// Tame values all the same, but with other variants, and without some of what may be absent.
+    #[cfg(feature = "testing")]
+    pub(crate) const fn tame(self) -> Self {
+        Self { tame: true, ..self }
+    }
+
+    /// Also gives the enums in the value with their variants.
+    #[cfg(feature = "testing")]
+    pub(crate) fn variant_and_inner<T: DeserializeOwned>(
+        self,
+        variant: &str,
+    ) -> Result<(T, Vec<(&'static str, &'static str)>), SampleError> {
+        self.find(Some(variant)).map(|Found { value, variants }| (value, variants))
+    }
+
+    fn find<T: DeserializeOwned>(self, variant: Option<&str>) -> Result<Found<T>, SampleError> {
         let mut refused = None;
         for round in 0..ROUNDS {
-            let tame = self.seed == TAME && round == 0;
-            let mut choices = Choices::new(self.seed.wrapping_add(round.rotate_left(48)), self.pool, tame);
+            let seed = self.seed.wrapping_add(round.rotate_left(48));
+            let mut choices = match round {
+                0 if self.tame => Choices::tame_but_for(seed, self.pool),
+                _ => Choices::new(seed, self.pool, self.seed == TAME && round == 0),
+            };
             for _ in 0..ATTEMPTS {
                 let failure = match T::deserialize(Source::new(&mut choices, variant)) {
-                    Ok(value) => return Ok(value),
+                    Ok(value) => return Ok(Found { value, variants: choices.variants().collect() }),
                     Err(failure) => failure,
                 };
                 let path = choices.path();
