@@ -15,12 +15,27 @@ use serde::{Deserialize, Deserializer, de};
 use super::payload;
 use crate::{
     Aggregate, Event as _, Fold,
-    testing::sample::{Sampler, TAME, sample},
+    testing::sample::{Found, Sampler, TAME, sample},
 };
 
 /// Of how many made-up values those are kept that show something new, and how many at most.
-const TRIED: u64 = 64;
-const KEPT: usize = 8;
+const TRIED: u64 = 200;
+const KEPT: usize = 16;
+
+/// A made-up payload.
+pub(super) struct MadeUp {
+    pub(super) payload: String,
+    /// The variants of enums that are named in it.
+    variants: Vec<&'static str>,
+}
+
+impl MadeUp {
+    /// The variants that are named in none of these payloads.
+    pub(super) fn new_variants(&self, known: &[&str]) -> Vec<&'static str> {
+        let unknown = |variant: &&&str| !known.iter().any(|payload| payload::names(payload, variant));
+        self.variants.iter().filter(unknown).copied().collect()
+    }
+}
 
 /// The events of an aggregate.
 pub struct Category(Box<dyn Events>);
@@ -48,7 +63,7 @@ impl Category {
     }
 
     /// Payloads of this event as it is declared: the first reads well, the others show what it does not.
-    pub(super) fn made_up(&self, event: &str) -> Result<Vec<String>, String> {
+    pub(super) fn made_up(&self, event: &str) -> Result<Vec<MadeUp>, String> {
         self.0.made_up(event)
     }
 
@@ -77,7 +92,7 @@ impl Category {
 trait Events {
     fn name(&self) -> &'static str;
     fn declared(&self) -> Vec<factum_lock::Event>;
-    fn made_up(&self, event: &str) -> Result<Vec<String>, String>;
+    fn made_up(&self, event: &str) -> Result<Vec<MadeUp>, String>;
     fn write_again(&self, event: &str, schema: u32, payload: &str) -> Result<String, String>;
     fn folds(&self, golden: &Payloads) -> Vec<String>;
 }
@@ -98,24 +113,28 @@ impl<A: Aggregate> Events for Of<A> {
         A::MODEL.events.iter().map(event).collect()
     }
 
-    fn made_up(&self, event: &str) -> Result<Vec<String>, String> {
-        let mut kept: Vec<String> = Vec::new();
-        let (mut variants, mut members) = (BTreeSet::new(), BTreeSet::new());
+    fn made_up(&self, event: &str) -> Result<Vec<MadeUp>, String> {
+        let mut kept: Vec<MadeUp> = Vec::new();
+        let (mut shown, mut members) = (BTreeSet::new(), BTreeSet::new());
         for seed in TAME..TRIED {
             let sampler = if seed == TAME { Sampler::new(seed) } else { Sampler::new(seed).tame() };
-            let (value, inner) =
-                sampler.variant_and_inner::<A::Event>(event).map_err(|error| error.to_string())?;
+            let Found { value, variants: inner } =
+                sampler.variant_found::<A::Event>(event).map_err(|error| error.to_string())?;
             let payload = value.encode().map_err(|error| error.to_string())?;
             let found = payload::members(&payload);
-            let all_variants = inner.iter().all(|variant| variants.contains(variant));
             // Something that is there in one payload and absent in another.
             let presence = |(path, absent): &(String, bool)| {
                 members.contains(&(path.clone(), !absent)) && !members.contains(&(path.clone(), *absent))
             };
-            if kept.is_empty() || !all_variants || found.iter().any(presence) {
-                variants.extend(inner);
+            if kept.is_empty()
+                || !inner.iter().all(|inner| shown.contains(inner))
+                || found.iter().any(presence)
+            {
+                let variants = inner.iter().map(|(_, variant)| *variant);
+                let variants = variants.filter(|variant| payload::names(&payload, variant)).collect();
+                shown.extend(inner);
                 members.extend(found);
-                kept.push(payload);
+                kept.push(MadeUp { payload, variants });
             }
             if kept.len() == KEPT {
                 break;

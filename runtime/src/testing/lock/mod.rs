@@ -14,7 +14,7 @@
 //! something is declared that has not been published yet. `FACTUM_LOCK=update cargo test` publishes it:
 //!
 //! - new events and schema versions are added, with payloads of made-up values, as many as show each variant of the enums
-//!   in them;
+//!   in them (up to sixteen), and what may be absent;
 //! - what contradicts the declaration is replaced, and told on the standard error. What is stored already could not be read
 //!   any more, so this is for events of which nothing is stored, and for types that go by another name.
 //!
@@ -222,17 +222,17 @@ impl Visit {
         golden.retain(stays);
     }
 
-    /// Makes up payloads where there are none, or none that shows everything.
+    /// Makes up payloads where there are none, or none that shows what there is now.
     fn add(&mut self, category: &Category, golden: &mut Payloads) {
-        for event in category.declared() {
-            let known: Vec<_> = golden.of(&event.name, event.schema).collect();
-            match category.made_up(&event.name) {
-                Ok(payloads) => {
-                    let unseen =
-                        payloads.first().is_some_and(|first| !payload::new_members(first, &known).is_empty());
-                    if known.is_empty() || unseen {
-                        for payload in payloads {
-                            golden.add(&event.name, event.schema, payload);
+        for Event { name: event, schema, .. } in category.declared() {
+            let known: Vec<String> = golden.of(&event, schema).map(ToOwned::to_owned).collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            match category.made_up(&event) {
+                Ok(made_up) => {
+                    for (index, made_up) in made_up.into_iter().enumerate() {
+                        let is_new = index == 0 && !payload::new_members(&made_up.payload, &known).is_empty();
+                        if known.is_empty() || is_new || !made_up.new_variants(&known).is_empty() {
+                            golden.add(&event, schema, made_up.payload);
                         }
                     }
                 }
@@ -240,9 +240,7 @@ impl Visit {
                 Err(error) => self.found.wrong(
                     category.name(),
                     format!(
-                        "{error}: add a line `event {} {} {{…}}` to `{FOLDER}/{}`",
-                        event.name,
-                        event.schema,
+                        "{error}: add a line `event {event} {schema} {{…}}` to `{FOLDER}/{}`",
                         payloads_file(category.name())
                     ),
                 ),
@@ -303,8 +301,17 @@ impl Visit {
             return;
         }
         // What cannot be made up was written by hand.
-        let Ok(payloads) = category.made_up(event) else { return };
-        let Some(now) = payloads.first() else { return };
+        let Ok(made_up) = category.made_up(event) else { return };
+        let mut variants: Vec<_> = made_up.iter().flat_map(|made_up| made_up.new_variants(&known)).collect();
+        variants.sort_unstable();
+        variants.dedup();
+        for variant in variants {
+            self.found.unpublished(
+                category.name(),
+                format!("no payload of `{event}` (schema {schema}) shows `{variant}`"),
+            );
+        }
+        let Some(now) = made_up.first().map(|made_up| &made_up.payload) else { return };
         let new = payload::new_members(now, &known);
         if !new.is_empty() {
             self.found.wrong(

@@ -27,6 +27,21 @@ pub(super) fn new_members(payload: &str, known: &[&str]) -> Vec<String> {
     found.iter().map(|path| format!("`{path}`")).collect()
 }
 
+/// Whether this text is a member or a value in the payload, as the name of a variant is one of the two.
+pub(super) fn names(payload: &str, text: &str) -> bool {
+    fn among(value: &Value, text: &str) -> bool {
+        match value {
+            Value::String(value) => value == text,
+            Value::Array(elements) => elements.iter().any(|element| among(element, text)),
+            Value::Object(members) => {
+                members.iter().any(|(name, member)| name == text || among(member, text))
+            }
+            _ => false,
+        }
+    }
+    serde_json::from_str(payload).is_ok_and(|value| among(&value, text))
+}
+
 /// What there is, by path, and whether it is absent.
 pub(super) fn members(payload: &str) -> BTreeSet<(String, bool)> {
     let mut found = BTreeSet::new();

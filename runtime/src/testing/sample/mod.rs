@@ -67,10 +67,11 @@ pub(crate) struct Sampler {
 }
 
 /// A made-up value.
-struct Found<T> {
-    value: T,
+pub(crate) struct Found<T> {
+    pub(crate) value: T,
     /// The enums in it, and which of their variants they are.
-    variants: Vec<(&'static str, &'static str)>,
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "the lock looks at it"))]
+    pub(crate) variants: Vec<(&'static str, &'static str)>,
 }
 
 impl Sampler {
@@ -99,13 +100,10 @@ impl Sampler {
         Self { tame: true, ..self }
     }
 
-    /// Also gives the enums in the value with their variants.
+    /// Also gives the enums in the value.
     #[cfg(feature = "testing")]
-    pub(crate) fn variant_and_inner<T: DeserializeOwned>(
-        self,
-        variant: &str,
-    ) -> Result<(T, Vec<(&'static str, &'static str)>), SampleError> {
-        self.find(Some(variant)).map(|Found { value, variants }| (value, variants))
+    pub(crate) fn variant_found<T: DeserializeOwned>(self, variant: &str) -> Result<Found<T>, SampleError> {
+        self.find(Some(variant))
     }
 
     fn find<T: DeserializeOwned>(self, variant: Option<&str>) -> Result<Found<T>, SampleError> {
