@@ -152,11 +152,23 @@ const fn event(
     writes: &'static [Write],
 ) -> EventModel {
     let (docs, retired, reads) = ("", false, Reads::Fields(&[]));
-    EventModel { name, variant: name, schema: 1, docs, creates, ends, retired, payload, writes, reads }
+    EventModel {
+        name,
+        variant: name,
+        schema: 1,
+        evolution: &[],
+        docs,
+        creates,
+        ends,
+        retired,
+        payload,
+        writes,
+        reads,
+    }
 }
 
 const fn payload(name: &'static str, ty: &'static str) -> PayloadModel {
-    PayloadModel { name, ty, docs: "", audit: false }
+    PayloadModel { name, member: name, ty, docs: "", audit: false }
 }
 
 const fn write(field: &'static str, operator: &'static str) -> Write {

@@ -44,7 +44,7 @@ impl Lock {
             }
         }
         let contradiction = |published: Event| {
-            let kind = match declared.iter().find(|event| event.name == published.name) {
+            let kind = match declared.iter().find(|event| event.is_past_or_present(&published)) {
                 None => Kind::Removed,
                 Some(event) if event.schema < published.schema => Kind::Earlier { schema: event.schema },
                 Some(event) if event.schema == published.schema && event.fields != published.fields => {
@@ -99,7 +99,7 @@ mod tests {
 
     fn event(name: &str, schema: u32, fields: &[(&str, &str)]) -> Event {
         let fields = fields.iter().map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned())).collect();
-        Event { name: name.to_owned(), schema, fields }
+        Event { name: name.to_owned(), schema, fields, former: Vec::new() }
     }
 
     fn told(published: &[Event], declared: &[Event]) -> Vec<String> {
@@ -124,6 +124,19 @@ mod tests {
         ] {
             assert_eq!(told(published, declared), [""; 0]);
         }
+    }
+
+    #[test]
+    fn an_event_may_be_stored_under_another_name_from_a_version_on() {
+        let first = [event("Placed", 1, &[("total", "u32")])];
+        let renamed =
+            Event { former: vec![("Placed".to_owned(), 2)], ..event("Ordered", 2, &[("total", "u32")]) };
+        assert_eq!(told(&first, std::slice::from_ref(&renamed)), [""; 0]);
+        let updated = Lock::new("order").updated(&first).updated(&[renamed]);
+        assert!(updated.has("Placed", 1) && updated.has("Ordered", 2));
+        // In its second version it had the new name already.
+        let late = Event { former: vec![("Placed".to_owned(), 1)], ..event("Ordered", 2, &[]) };
+        assert_eq!(told(&first, &[late]).len(), 1);
     }
 
     #[test]

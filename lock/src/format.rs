@@ -211,13 +211,9 @@ fn fields(shape: &str) -> Option<Result<Fields, String>> {
     let mut fields = Fields::new();
     for field in parts(shape) {
         let (name, ty) = field.trim().split_once(": ")?;
-        let is_name =
-            !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
-        if !is_name {
-            return None;
-        }
-        if fields.insert(name.to_owned(), ty.to_owned()).is_some() {
-            return Some(Err(name.to_owned()));
+        let name = unescaped(name);
+        if fields.insert(name.clone(), ty.to_owned()).is_some() {
+            return Some(Err(name));
         }
     }
     Some(Ok(fields))
@@ -285,6 +281,19 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
+/// A member of a payload, without what would end it.
+pub(crate) fn escaped_member(text: &str) -> String {
+    let mut escaped = String::new();
+    for letter in text.chars() {
+        if letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | '$' | '@') {
+            escaped.push(letter);
+        } else {
+            escaped.extend(letter.escape_unicode());
+        }
+    }
+    escaped
+}
+
 /// The inverse. What is no escape stays as it is.
 fn unescaped(text: &str) -> String {
     let mut parts = text.split("\\u{");
@@ -314,7 +323,7 @@ mod tests {
 
     fn event(name: &str, schema: u32, fields: &[(&str, &str)]) -> Event {
         let fields = fields.iter().map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned())).collect();
-        Event { name: name.to_owned(), schema, fields }
+        Event { name: name.to_owned(), schema, fields, former: Vec::new() }
     }
 
     #[test]
@@ -342,7 +351,7 @@ mod tests {
                 1,
                 &[("a", "HashMap<Id, (u8, [u8; 4])>"), ("b", "fn(u8) -> Vec<u8>"), ("c", "u8")],
             ),
-            event("a 1 { b: C }\n", 7, &[("größe", "text!(\"a, b > {\\\" c\")"), ("x", "Kind<{ N }>")]),
+            event("a 1 { b: C }\n", 7, &[("größe", "text!(\"a, b > {\\\" c\")"), ("x, y: {", "Kind<{ N }>")]),
             event(" \\u{41} ", 2, &[]),
         ];
         let lock = Lock::new("a\nb {").updated(&declared);

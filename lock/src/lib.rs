@@ -14,7 +14,7 @@ pub use compare::{Contradiction, Kind};
 pub use format::{FORMAT, Problem, Unreadable};
 pub use place::{FOLDER, Mode, UPDATE, VARIABLE, events_file, payloads_file};
 
-/// The fields of an event: the type, as it is written, of each name.
+/// The fields of an event: the type, as it is written, of each member of the payload.
 pub type Fields = BTreeMap<String, String>;
 
 /// An event in one of its schema versions.
@@ -26,9 +26,17 @@ pub struct Event {
     pub schema: u32,
     /// What it carries.
     pub fields: Fields,
+    /// Other names under which it was stored, each with the schema version from which on it was not any more.
+    pub former: Vec<(String, u32)>,
 }
 
 impl Event {
+    /// Whether this published version is one of the event that is declared like this.
+    fn is_past_or_present(&self, published: &Self) -> bool {
+        let had = |(name, until): &(String, u32)| *name == published.name && published.schema < *until;
+        self.name == published.name || self.former.iter().any(had)
+    }
+
     /// What it carries, in one line: `{ solution: String }`.
     #[must_use]
     pub fn shape(&self) -> Shape<'_> {
@@ -46,7 +54,7 @@ impl fmt::Display for Shape<'_> {
             return f.write_str("{}");
         }
         for (index, (name, ty)) in self.0.iter().enumerate() {
-            write!(f, "{} {name}: {ty}", if index == 0 { "{" } else { "," })?;
+            write!(f, "{} {}: {ty}", if index == 0 { "{" } else { "," }, format::escaped_member(name))?;
         }
         f.write_str(" }")
     }
@@ -122,6 +130,7 @@ impl Lock {
             name: name.clone(),
             schema: *schema,
             fields: fields.clone(),
+            former: Vec::new(),
         })
     }
 
@@ -136,7 +145,8 @@ impl Lock {
     pub fn updated(&self, declared: &[Event]) -> Self {
         let mut updated = Self::new(self.category.clone());
         for event in declared {
-            let earlier = self.events().filter(|old| old.name == event.name && old.schema < event.schema);
+            let earlier =
+                self.events().filter(|old| event.is_past_or_present(old) && old.schema < event.schema);
             updated.events.extend(earlier.map(|old| ((old.name, old.schema), old.fields)));
             updated.events.insert((event.name.clone(), event.schema), event.fields.clone());
         }

@@ -11,7 +11,7 @@ pub mod testing;
 
 pub use copy::copy;
 pub use domain::{
-    Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Event, Fold, FoldError,
+    Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Decoded, Event, Fold, FoldError,
     FoldErrorKind, IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId,
     UniqueValue, Version, Versioned, model,
 };
@@ -28,5 +28,8 @@ pub use store::{Position, Store};
 pub mod __private {
     pub use serde;
 
-    pub use crate::domain::{Unset, VersionField, check_declared, clone_id, new_uuid, unique_parts};
+    pub use crate::domain::{
+        Infallible, NextVersion, Older, Unset, VersionField, call, check_declared, clone_id, new_uuid,
+        unique_parts,
+    };
 }

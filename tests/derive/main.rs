@@ -5,6 +5,7 @@
 mod carrier;
 mod commands;
 mod decide;
+mod evolution;
 mod fold;
 mod hygiene;
 mod id;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use factum::{Aggregate, DecodeFailure, Event};
+use factum::{Aggregate, DecodeFailure, Decoded, Event};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,14 +104,14 @@ fn golden() -> Vec<(ParcelEvent, &'static str, &'static str)> {
 fn events_have_this_stored_form() {
     for (event, name, payload) in golden() {
         assert_eq!((event.name(), event.encode().unwrap().as_str()), (name, payload));
-        assert_eq!(ParcelEvent::decode(name, 1, payload).unwrap(), event);
+        assert_eq!(ParcelEvent::decode(name, 1, payload).unwrap(), Decoded::One(event));
     }
 }
 
 #[test]
 fn defaults_stand_for_what_is_missing() {
     let sent = ParcelEvent::decode("parcel.sent", 1, r#"{"by":"ann"}"#).unwrap();
-    assert_eq!(sent, ParcelEvent::Sent { by: "ann".into(), times: 2 });
+    assert_eq!(sent, Decoded::One(ParcelEvent::Sent { by: "ann".into(), times: 2 }));
 }
 
 #[test]

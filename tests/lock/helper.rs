@@ -149,6 +149,43 @@ account!(
     Close => Closed
 );
 
+account!(
+    second_schema,
+    {
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub(super) struct Owner { name: String, born: Option<u16> }
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub(super) enum Means { Cash, Card { last: String }, Cheque(u32) }
+    },
+    {
+        #[schema(2)]
+        Paid { #[audit] by: Means, #[since(2, default = 1)] #[audit] times: u32 },
+        #[schema(2)]
+        #[renamed(2, from = "Closed")]
+        #[ends]
+        Ended { #[renamed(2, from = "reason")] #[audit] why: String },
+    },
+    Pay => Paid, Close => Ended
+);
+
+account!(
+    upcast_that_fails,
+    {
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub(super) struct Owner { name: String, born: Option<u16> }
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        pub(super) enum Means { Cash, Cheque(u32) }
+    },
+    {
+        #[schema(2)]
+        #[upcast(from = 1)]
+        Paid { #[audit] by: Means },
+        #[ends]
+        Closed { #[audit] reason: String },
+    },
+    Pay => Paid, Close => Closed
+);
+
 mod panics {
     #![allow(dead_code, reason = "not all of it is used by all tests")]
 
@@ -427,6 +464,49 @@ fn earlier_schema_versions_need_their_payloads() {
         ["account: `Paid` (schema 1) has no payload"]
     );
     assert_eq!(krate.problems::<event_removed::Account>().len(), 2);
+}
+
+#[test]
+fn payloads_of_earlier_versions_are_read_for_ever() {
+    let krate = Crate::published();
+    let payloads = krate.payloads();
+    let found = krate.check::<second_schema::Account>().unwrap_err();
+    assert_eq!(found.problems, [""; 0]);
+    assert_eq!(
+        found.unpublished,
+        [
+            "account: `Paid` (schema 2): { by: Means, times: u32 }",
+            "account: `Ended` (schema 2): { why: String }"
+        ]
+    );
+    assert_eq!(krate.update::<second_schema::Account>(), Ok(vec![]));
+    assert_eq!(
+        krate.events(),
+        "factum.lock 1\ncategory account\n\n\
+         event Closed 1 { reason: String }\n\
+         event Ended 2 { why: String }\n\
+         event Opened 1 { limit: u32, owner: Owner }\n\
+         event Paid 1 { by: Means }\n\
+         event Paid 2 { by: Means, times: u32 }\n"
+    );
+    for line in payloads.lines() {
+        assert!(krate.payloads().contains(line), "{line}");
+    }
+    assert!(krate.payloads().contains("event Ended 2 {\"why\":\"why\"}\n"), "{}", krate.payloads());
+    assert_eq!(krate.check::<second_schema::Account>(), Ok(vec![]));
+
+    // No update makes an earlier version readable that is not.
+    let krate = Crate::published();
+    for result in [krate.update::<upcast_that_fails::Account>(), krate.check::<upcast_that_fails::Account>()]
+    {
+        let problems = result.unwrap_err().problems;
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].starts_with("account: the payload of `Paid` (schema 1) {\"by\":{\"Card\":{\"last\":\"last\"}}}: cannot decode"),
+            "{problems:?}"
+        );
+        assert!(problems[0].contains("unknown variant `Card`"), "{problems:?}");
+    }
 }
 
 #[test]

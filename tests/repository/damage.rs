@@ -64,7 +64,8 @@ async fn undecodable(event: NewEvent) -> DecodeFailure {
     }
     let of_history = history.next().await.unwrap().unwrap_err();
     assert_eq!(of_history.to_string(), failed.to_string());
-    assert!(history.next().await.is_none(), "after an error it ends");
+    assert_eq!(history.next().await.unwrap().unwrap().version, 4, "what comes after it can be read");
+    assert!(history.next().await.is_none());
     // What came before can still be had.
     assert_eq!(counters.load_at_version(&id(), 2).await.unwrap().unwrap().steps, [1]);
     match failed {
@@ -86,11 +87,18 @@ async fn an_event_that_nobody_declared() {
 }
 
 #[tokio::test]
-async fn a_schema_that_nobody_knows() {
-    for schema in [0, 2, u32::MAX] {
+async fn a_schema_that_a_newer_program_knows() {
+    for schema in [2, u32::MAX] {
         let failure = undecodable(json("Added", schema, r#"{"step":2}"#)).await;
-        assert!(matches!(failure, DecodeFailure::UnknownSchema { known: 1 }), "{failure}");
+        assert!(matches!(failure, DecodeFailure::NewerSchema { known: 1 }), "{failure}");
+        assert!(failure.to_string().contains("a newer program wrote the event"), "{failure}");
     }
+}
+
+#[tokio::test]
+async fn a_schema_that_nobody_knows() {
+    let failure = undecodable(json("Added", 0, r#"{"step":2}"#)).await;
+    assert!(matches!(failure, DecodeFailure::UnknownSchema { known: 1 }), "{failure}");
 }
 
 #[tokio::test]

@@ -39,8 +39,8 @@ impl Desk {
         let mut incidents = BTreeMap::new();
         self.each_event(Position::START, |event| {
             let number = event.stream.parse_id::<Incident>()?;
-            let recorded = Recorded::<IncidentEvent>::decode(event)?;
-            incidents.entry(number).or_insert_with(|| Fold::new(number)).apply(recorded.event)?;
+            let event = Recorded::<IncidentEvent>::decode(event)?.map(|recorded| recorded.event);
+            incidents.entry(number).or_insert_with(|| Fold::new(number)).apply_decoded(event)?;
             Ok(())
         })
         .await?;

@@ -32,7 +32,7 @@ async fn prove(desk: &Desk) -> Proof {
     loop {
         let page = store.read_all(&filter, after, 5000).await.unwrap();
         for event in page.events {
-            let recorded = Recorded::<IncidentEvent>::decode(event).unwrap();
+            let recorded = Recorded::<IncidentEvent>::decode(event).unwrap().one().unwrap();
             let cause = recorded.metadata().causation_id.clone().unwrap();
             let line = cause.split(':').nth(1).unwrap().parse().unwrap();
             let commits = proof.lines.entry(line).or_default();

@@ -21,7 +21,9 @@ pub(crate) async fn each_event<A: Aggregate>(
         let page = store.read_all(&filter, after, PAGE).await?;
         for event in page.events {
             let id = event.stream.parse_id::<A>()?;
-            take(id, Recorded::decode(event)?)?;
+            for event in Recorded::decode(event)? {
+                take(id.clone(), event)?;
+            }
         }
         if page.end {
             return Ok(());

@@ -52,7 +52,8 @@ async fn each_address_has_one_holder() {
     let mut addresses = BTreeMap::<String, UserNumber>::new();
     for event in events {
         let number = event.stream.parse_id::<User>().unwrap();
-        let UserEvent::Registered { email, .. } = Recorded::<UserEvent>::decode(event).unwrap().event else {
+        let event = Recorded::<UserEvent>::decode(event).unwrap().one().unwrap().event;
+        let UserEvent::Registered { email, .. } = event else {
             panic!("something else than a registration");
         };
         assert_eq!(addresses.insert(normal_address(&email), number), None, "{email}");

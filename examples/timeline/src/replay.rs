@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use chrono::{DateTime, Utc};
 use factum::{
-    Aggregate, Fold, Position, Recorded, Version,
+    Aggregate, Decoded, Fold, Position, Recorded, Version,
     store::{Filter, Name, RecordedEvent, Store},
 };
 use timeline::domain::{CommitHash, Entry, File, FileEvent, Mainline, MainlineEvent, TreePath};
@@ -35,8 +35,8 @@ impl Tree {
 
     fn take(&mut self, event: RecordedEvent) -> Result<()> {
         let path = event.stream.parse_id::<File>()?;
-        let event = Recorded::<FileEvent>::decode(event)?.event;
-        Ok(self.0.entry(path).or_insert_with_key(|path| Fold::new(path.clone())).apply(event)?)
+        let event = Recorded::<FileEvent>::decode(event)?.map(|recorded| recorded.event);
+        Ok(self.0.entry(path).or_insert_with_key(|path| Fold::new(path.clone())).apply_decoded(event)?)
     }
 }
 
@@ -54,7 +54,12 @@ pub(crate) async fn replay(
             tree.take(event)?;
             return Ok(ControlFlow::Continue(()));
         }
-        at_commit(&revision(event)?, &tree)
+        for revision in decoded(event)? {
+            if at_commit(&revision, &tree)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     })
     .await
 }
@@ -63,7 +68,7 @@ pub(crate) async fn replay(
 pub(crate) async fn revisions(store: &dyn Store) -> Result<Vec<Revision>> {
     let mut revisions = Vec::new();
     each(store, &Filter::category(Mainline::CATEGORY), |event| {
-        revisions.push(revision(event)?);
+        revisions.extend(decoded(event)?);
         Ok(ControlFlow::Continue(()))
     })
     .await?;
@@ -75,19 +80,20 @@ pub(crate) async fn mainline(store: &dyn Store) -> Result<Option<Fold<Mainline>>
     let mut fold: Option<Fold<Mainline>> = None;
     each(store, &Filter::category(Mainline::CATEGORY), |event| {
         let root = event.stream.parse_id::<Mainline>()?;
-        let event = Recorded::<MainlineEvent>::decode(event)?.event;
-        fold.get_or_insert_with(|| Fold::new(root)).apply(event)?;
+        let event = Recorded::<MainlineEvent>::decode(event)?.map(|recorded| recorded.event);
+        fold.get_or_insert_with(|| Fold::new(root)).apply_decoded(event)?;
         Ok(ControlFlow::Continue(()))
     })
     .await?;
     Ok(fold)
 }
 
-fn revision(event: RecordedEvent) -> Result<Revision> {
-    let Recorded { version, event, .. } = Recorded::<MainlineEvent>::decode(event)?;
-    let (MainlineEvent::Begun { head, at, subject } | MainlineEvent::Advanced { head, at, subject, .. }) =
-        event;
-    Ok(Revision { number: version, commit: head, at, subject })
+fn decoded(event: RecordedEvent) -> Result<Decoded<Revision>> {
+    Ok(Recorded::decode(event)?.map(|Recorded { version, event, .. }| {
+        let (MainlineEvent::Begun { head, at, subject } | MainlineEvent::Advanced { head, at, subject, .. }) =
+            event;
+        Revision { number: version, commit: head, at, subject }
+    }))
 }
 
 /// Hands the events to `take`, in the order in which they were recorded, until it has had enough.

@@ -107,6 +107,7 @@ pub(super) struct Event {
     pub(super) ends: Option<Span>,
     pub(super) retired: Option<Span>,
     pub(super) audit: Option<Span>,
+    pub(super) evolution: Evolution,
     pub(super) payload: Vec<Payload>,
     /// The types of a payload without names, which is a mistake.
     pub(super) unnamed: Vec<Type>,
@@ -124,6 +125,60 @@ pub(super) struct Payload {
     /// What fills it in for a bare command.
     pub(super) fill: Option<Expr>,
     pub(super) audit: Option<Span>,
+    pub(super) since: Option<Since>,
+    pub(super) renamed: Vec<Renamed>,
+}
+
+/// How the stored form of an event came to be what it is: what stands on the event.
+#[derive(Default)]
+pub(super) struct Evolution {
+    /// `#[schema(n)]`
+    pub(super) schema: Option<Number>,
+    pub(super) renamed: Vec<Renamed>,
+    pub(super) removed: Vec<Removed>,
+    pub(super) upcasts: Vec<Upcast>,
+    /// Something of it, or of the past of a field, could not be read.
+    pub(super) broken: bool,
+}
+
+impl Evolution {
+    /// The schema version of today.
+    pub(super) fn today(&self) -> u32 {
+        self.schema.as_ref().map_or(1, |schema| schema.value)
+    }
+}
+
+/// A schema version, from 1 on, and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Number {
+    pub(super) value: u32,
+    pub(super) span: Span,
+}
+
+/// `#[since(n, default = expr)]`
+pub(super) struct Since {
+    pub(super) version: Number,
+    /// Without one, the `Default` of the type.
+    pub(super) default: Option<Expr>,
+}
+
+/// `#[renamed(n, from = "…")]`
+pub(super) struct Renamed {
+    pub(super) version: Number,
+    pub(super) from: LitStr,
+}
+
+/// `#[removed(n, "…")]`
+pub(super) struct Removed {
+    pub(super) version: Number,
+    pub(super) member: LitStr,
+}
+
+/// `#[upcast(from = n, with = path)]`
+pub(super) struct Upcast {
+    pub(super) from: Number,
+    /// Without one, the payload is read as it is.
+    pub(super) with: Option<Path>,
 }
 
 /// An entry of `#[commands { … }]`.

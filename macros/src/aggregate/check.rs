@@ -1,5 +1,7 @@
 //! The rules that span fields, events and commands, one function each.
 
+mod evolution;
+
 use syn::{Expr, Ident, Type};
 
 use super::model::{Before, Body, Change, Command, Event, Given, How, Model, Payload, Role};
@@ -23,6 +25,7 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
         for change in &event.changes {
             fold_stays_inside(model, event, change, errors);
         }
+        evolution::check(model, event, errors);
         if let Err(cycle) = model.statements(event) {
             statements_have_an_order(model, event, &cycle, errors);
         }

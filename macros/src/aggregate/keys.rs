@@ -45,7 +45,8 @@ const KEYS: &[(&str, &[Place])] = &[
     ("retired", &[Place::Event]),
     ("audit", &[Place::Event, Place::Payload]),
     ("since", &[Place::Payload]),
-    ("renamed", &[Place::Payload]),
+    ("renamed", &[Place::Event, Place::Payload]),
+    ("removed", &[Place::Event]),
     ("require", &[Place::Command]),
     ("decide", &[Place::Command]),
     ("reads", &[Place::Command]),
@@ -72,7 +73,7 @@ pub(super) const OPTIONS: &[&str] = &[
 pub(super) const USUAL_DERIVES: &[&str] = &["Clone", "Debug", "PartialEq", "Serialize", "Deserialize"];
 
 /// Keys of the language that this version does not carry out yet. They are refused, never ignored.
-const LATER: &[&str] = &["schema", "upcast", "since", "renamed", "snapshot"];
+const LATER: &[&str] = &["snapshot"];
 
 /// Attributes of the compiler that a misspelt key of ours must not be taken for.
 const BUILT_IN: &[&str] =
@@ -98,7 +99,7 @@ pub(super) enum Class {
 }
 
 /// Keys of ours that other derives may have as well. Outside the blocks they are theirs.
-const SHARED: &[&str] = &["name", "schema", "upcast", "since", "renamed"];
+const SHARED: &[&str] = &["name", "schema", "upcast", "since", "renamed", "removed"];
 
 /// The message for a key of ours that stands on the struct or on a field of it and does not belong there.
 pub(super) fn out_of_place(attr: &Attribute, place: Place) -> Option<String> {

@@ -4,16 +4,17 @@
 
 use std::{env, fs, io, path::PathBuf};
 
-use factum_lock::{Contradiction, FOLDER, Fields, Kind, Lock, Mode, UPDATE, VARIABLE, events_file};
+use factum_lock::{Contradiction, FOLDER, Kind, Lock, Mode, UPDATE, VARIABLE, events_file};
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
-use syn::{Type, ext::IdentExt};
+use syn::Type;
 
-use super::model::{Event, Model};
+use super::{
+    ast::Renamed,
+    member,
+    model::{Event, Model, Payload},
+};
 use crate::{errors::Errors, suggest::similar, written::type_text};
-
-/// The schema version of events, as long as none can declare another.
-const SCHEMA: u32 = 1;
 
 /// What a derive has to know of the crate that it stands in.
 pub(crate) struct Surroundings {
@@ -110,19 +111,27 @@ fn contradictions(model: &Model, lock: &Lock, errors: &mut Errors) {
 
 /// The event as the lock would have it.
 fn declared(event: &Event) -> factum_lock::Event {
-    let field = |field: &super::model::Payload| (field.ident.unraw().to_string(), type_text(&field.ty));
-    let fields: Fields = event.payload.iter().map(field).collect();
-    factum_lock::Event { name: event.stored.clone(), schema: SCHEMA, fields }
+    let field = |field: &Payload| (member::today(&event.foreign, field), type_text(&field.ty));
+    let former = |renamed: &Renamed| (renamed.from.value(), renamed.version.value);
+    factum_lock::Event {
+        name: event.stored.clone(),
+        schema: event.evolution.today(),
+        fields: event.payload.iter().map(field).collect(),
+        former: event.evolution.renamed.iter().map(former).collect(),
+    }
 }
 
 /// Whether the event could be read whole; if not, that has been reported.
 fn is_known(event: &Event) -> bool {
-    !event.broken && !event.payload.iter().any(|field| matches!(field.ty, Type::Verbatim(_)))
+    !event.broken
+        && !event.evolution.broken
+        && !event.payload.iter().any(|field| matches!(field.ty, Type::Verbatim(_)))
 }
 
 /// At the field, if it is one alone, or else at the event.
 fn differs(event: &Event, contradiction: &Contradiction, errors: &mut Errors) {
-    let payload = |name: &str| event.payload.iter().find(|field| field.ident.unraw() == name);
+    let payload =
+        |name: &str| event.payload.iter().find(|field| member::today(&event.foreign, field) == name);
     let span = match contradiction.fields().as_slice() {
         [field] => payload(field).map_or(event.ident.span(), |field| field.ident.span()),
         _ => event.ident.span(),

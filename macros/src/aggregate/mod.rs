@@ -6,6 +6,7 @@ mod expand;
 mod fallback;
 mod keys;
 mod lock;
+mod member;
 mod model;
 mod order;
 mod parse;

@@ -5,7 +5,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, BinOp, Expr, Generics, Ident, Path, Type, Visibility};
 
-use super::ast::{Broken, Derive, Require};
+use super::ast::{Broken, Derive, Evolution, Renamed, Require, Since};
 use crate::code::{self, SelfUse};
 
 pub(super) struct Model {
@@ -66,6 +66,7 @@ pub(super) struct Event {
     pub(super) creates: bool,
     pub(super) ends: bool,
     pub(super) retired: bool,
+    pub(super) evolution: Evolution,
     pub(super) payload: Vec<Payload>,
     pub(super) unnamed: Vec<Type>,
     /// In the order of the fields; a field occurs once.
@@ -81,6 +82,9 @@ pub(super) struct Payload {
     pub(super) fill: Option<Expr>,
     /// Where `#[audit]` stands, on the field or on its event.
     pub(super) audit: Option<Span>,
+    pub(super) since: Option<Since>,
+    /// The names that its member had before, the oldest first.
+    pub(super) renamed: Vec<Renamed>,
 }
 
 /// What an event does to one field.

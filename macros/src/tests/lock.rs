@@ -154,6 +154,31 @@ fn what_was_published_cannot_change() {
 }
 
 #[test]
+fn a_new_schema_version_may_carry_something_else() {
+    let lock = format!("{HEAD}{PUBLISHED}");
+    let by = "#[schema(2)] Paid { #[since(2, default = Card::new())] #[audit] by: Card, #[audit] at: u64 }";
+    let declaration = ORDER.replace("Paid { #[audit] by: Option<Card> }", by);
+    assert_eq!(told("schema-2", &lock, &declaration), [""; 0]);
+    let renamed =
+        declaration.replace("#[schema(2)] Paid", "#[schema(2)] #[renamed(2, from = \"Paid\")] Settled");
+    assert_eq!(told("renamed", &lock, &renamed.replace("=> Paid", "=> Settled")), [""; 0]);
+    // In its second version it is published, too.
+    let lock = format!("{lock}event Paid 2 {{ at: u32, by: Card }}\n");
+    let messages = told("schema-2-changed", &lock, &declaration);
+    assert!(messages[0].contains("published (schema 2): { at: u32, by: Card }\n  declared  (schema 2): { at: u64, by: Card }\ngive the event `#[schema(3)]`"), "{messages:?}");
+}
+
+#[test]
+fn the_names_of_members_are_what_counts() {
+    let lock = format!("{HEAD}{PUBLISHED}");
+    let hidden = ORDER.replace("#[audit] reason:", "#[serde(rename = \"reason\")] #[audit] why:");
+    assert_eq!(told("member", &lock, &hidden), [""; 0]);
+    let shown = ORDER.replace("#[audit] reason:", "#[serde(rename = \"why not\")] #[audit] reason:");
+    let messages = told("member-changed", &lock, &shown);
+    assert!(messages[0].contains("declared  (schema 1): { why\\u{20}not: String }"), "{messages:?}");
+}
+
+#[test]
 fn a_schema_version_never_goes_back() {
     let lock = format!("{HEAD}{PUBLISHED}event Paid 2 {{ by: Card }}\n");
     assert_eq!(
@@ -235,20 +260,19 @@ fn the_lock_costs_less_than_a_millisecond() {
         Crate::new("cost-without", None),
         Crate::new("cost-with", Some(&format!("{HEAD}{PUBLISHED}{lock}"))),
     );
-    let fastest = |surroundings: &Crate| {
-        let times = (0..20).map(|_| {
-            let input = syn::parse_str(&declaration).unwrap();
-            let surroundings = Surroundings { folder: Some(surroundings.0.clone()), variable: None };
-            let start = Instant::now();
-            let code = derive_in(&surroundings, input);
-            let time = start.elapsed();
-            assert!(messages(&syn::parse2(code).unwrap()).is_empty());
-            time
-        });
-        times.min().unwrap_or_default()
+    let time = |surroundings: &Crate| {
+        let input = syn::parse_str(&declaration).unwrap();
+        let surroundings = Surroundings { folder: Some(surroundings.0.clone()), variable: None };
+        let start = Instant::now();
+        let code = derive_in(&surroundings, input);
+        let time = start.elapsed();
+        assert!(messages(&syn::parse2(code).unwrap()).is_empty());
+        time
     };
-    let (without, with) = (fastest(&absent), fastest(&present));
-    let added = with.saturating_sub(without);
+    // The fastest of many by turns: whatever else the machine does slows down single ones.
+    let times: Vec<_> = (0..60).map(|_| (time(&absent), time(&present))).collect();
+    let without = times.iter().map(|(without, _)| *without).min().unwrap_or_default();
+    let added = times.iter().map(|(_, with)| *with).min().unwrap_or_default().saturating_sub(without);
     println!("{without:?} without a lock, {added:?} more with one of 30 events");
     assert!(added.as_micros() < 1000, "{added:?}");
 }

@@ -42,6 +42,12 @@ pub trait Aggregate: Sized + Send + Sync + 'static {
     /// The event is one that creates, and the state is left as it was.
     fn apply(&mut self, event: Self::Event) -> Result<(), Misplaced>;
 
+    /// Sets the field marked `#[version]`, if there is one. The fold calls it between the events that one stored event has
+    /// become, because [`create`](Self::create) and [`apply`](Self::apply) count each of them.
+    fn set_version(&mut self, version: Version) {
+        let _ = version;
+    }
+
     /// Decides what happens when `command` is given in this state; `None` is before the first event.
     ///
     /// # Errors
@@ -124,6 +130,8 @@ pub trait VersionField {
     fn first() -> Self;
     /// One event more.
     fn advance(&mut self);
+    /// This version.
+    fn set(&mut self, version: Version);
 }
 
 impl VersionField for Version {
@@ -134,6 +142,10 @@ impl VersionField for Version {
     fn advance(&mut self) {
         *self = self.next();
     }
+
+    fn set(&mut self, version: Version) {
+        *self = version;
+    }
 }
 
 impl VersionField for u64 {
@@ -143,6 +155,10 @@ impl VersionField for u64 {
 
     fn advance(&mut self) {
         *self = self.saturating_add(1);
+    }
+
+    fn set(&mut self, version: Version) {
+        *self = version.get();
     }
 }
 

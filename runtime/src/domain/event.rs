@@ -2,7 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::model::EventModel;
+use super::{Decoded, Older, model::EventModel};
 use crate::codec;
 
 /// What can happen to an aggregate: the enum that `#[derive(Aggregate)]` generates.
@@ -49,31 +49,44 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
         codec::encode(self)
     }
 
-    /// The event with this stored name, schema version and payload.
+    /// The event with this stored name, schema version and payload; of an older version, what it is today.
     ///
     /// # Errors
-    /// There is no such event, the schema version is not known, or the payload does not fit.
-    fn decode(name: &str, schema: u32, payload: &str) -> Result<Self, DecodeError> {
+    /// There is no such event, the schema version is not known, the payload does not fit, or an `#[upcast]` failed.
+    // Called once for each event of a load; older versions are out of the way.
+    #[inline(always)]
+    fn decode(name: &str, schema: u32, payload: &str) -> Result<Decoded<Self>, DecodeError> {
         match codec::decode::<Self>(name, payload) {
-            Ok(event) if event.schema() == schema => Ok(event),
-            decoded => Err(decode_error(Self::EVENTS, name, schema, decoded.err())),
+            Ok(event) if event.schema() == schema => Ok(Decoded::One(event)),
+            decoded => decode_other(name, schema, payload, decoded.err()),
         }
+    }
+
+    /// Brings an event of an older schema version to today's, step by step. Generated.
+    #[doc(hidden)]
+    fn upcast(older: Older<Self>) -> Older<Self> {
+        older
     }
 }
 
+/// An event that is not of today's version, or not to be read as such because of `cause`.
 #[cold]
-fn decode_error(
-    events: &'static [EventModel],
+fn decode_other<E: Event>(
     name: &str,
     schema: u32,
-    source: Option<serde_json::Error>,
-) -> DecodeError {
-    let failure = match (events.iter().find(|event| event.name == name), source) {
-        (None, _) => DecodeFailure::UnknownEvent { known: events },
-        (Some(event), Some(source)) if event.schema == schema => DecodeFailure::Payload { cause: source },
-        (Some(event), _) => DecodeFailure::UnknownSchema { known: event.schema },
+    payload: &str,
+    cause: Option<serde_json::Error>,
+) -> Result<Decoded<E>, DecodeError> {
+    let failed = |failure| DecodeError { event: name.to_owned(), schema, failure };
+    let Some(event) = E::EVENTS.iter().find(|event| event.is_stored_as(name, schema)) else {
+        return Err(failed(DecodeFailure::UnknownEvent { known: E::EVENTS }));
     };
-    DecodeError { event: name.to_owned(), schema, failure }
+    match (event.schema, cause) {
+        (known, _) if schema > known => Err(failed(DecodeFailure::NewerSchema { known })),
+        (known, Some(cause)) if schema == known => Err(failed(DecodeFailure::Payload { cause })),
+        (known, _) if schema == known || schema == 0 => Err(failed(DecodeFailure::UnknownSchema { known })),
+        _ => E::upcast(Older::new(event, schema, payload)).finish().map_err(failed),
+    }
 }
 
 /// A stored event that this program cannot read. It is never skipped.
@@ -95,18 +108,38 @@ pub struct DecodeError {
 pub enum DecodeFailure {
     /// The aggregate declares no event of this stored name.
     #[error(
-        "no event of this name is declared; declared are {}. If it was renamed, give it its old name with `#[name = \"…\"]`; if it is not recorded any more, keep it with `#[retired]`",
+        "no event of this name is declared; declared are {}. If it was renamed, give it its old name with `#[name = \"…\"]` or `#[renamed(…)]`; if it is not recorded any more, keep it with `#[retired]`",
         list(known)
     )]
     UnknownEvent {
         /// The events that are declared.
         known: &'static [EventModel],
     },
-    /// The event was stored in a schema version that this program does not know.
-    #[error("this program knows schema {known}: was the event written by a newer version of it?")]
-    UnknownSchema {
-        /// The version that is known.
+    /// The event was stored in a later schema version than this program knows.
+    #[error(
+        "a newer program wrote the event: this one knows its schema up to {known}, and cannot tell what changed since. Read it with the newer program"
+    )]
+    NewerSchema {
+        /// The latest version that is known.
         known: u32,
+    },
+    /// There is no such schema version.
+    #[error(
+        "there is no such schema: versions are counted from 1, and this program knows them up to {known}"
+    )]
+    UnknownSchema {
+        /// The latest version that is known.
+        known: u32,
+    },
+    /// The event was stored in an older schema version, and cannot be brought to today's. What is stored is as it was.
+    #[error("it cannot be brought from schema {from} to {to}: {cause}")]
+    Upcast {
+        /// The version from which it could not go on.
+        from: u32,
+        /// The version to which it was to go.
+        to: u32,
+        /// What the function of the `#[upcast]` says, or where and how the payload does not fit.
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The payload does not have the declared shape.
     #[error("the payload does not fit the declared fields: {cause}")]

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Deref};
 
-use super::{Aggregate, Context, Decision, Event, Rejection, Version};
+use super::{Aggregate, Context, Decision, Decoded, Event, Rejection, Version};
 
 /// The state of an aggregate and the version it has.
 ///
@@ -68,6 +68,47 @@ impl<A: Aggregate> Fold<A> {
         }
         self.version = self.version.next();
         self.ended = ends;
+        Ok(())
+    }
+
+    /// Takes the next stored event, whatever it is today.
+    ///
+    /// Where it has become several events, all of them are taken, and the version goes on by one: it counts what is stored.
+    ///
+    /// # Errors
+    /// One of the events cannot stand where it stands; the fold is left as it was.
+    #[inline(always)]
+    pub fn apply_decoded(&mut self, decoded: Decoded<A::Event>) -> Result<(), FoldError> {
+        match decoded {
+            Decoded::One(event) => self.apply(event),
+            Decoded::Several(events) => self.apply_as_one(events),
+        }
+    }
+
+    #[cold]
+    fn apply_as_one(&mut self, events: Vec<A::Event>) -> Result<(), FoldError> {
+        let version = self.version;
+        let (mut exists, mut ended) = (self.state.is_some(), self.ended);
+        // All of them are looked at before the first is taken, because a state cannot be put back.
+        for event in &events {
+            let kind = match (exists, event.creates()) {
+                (true, _) if ended => FoldErrorKind::AfterEnd,
+                (true, true) => FoldErrorKind::CreatesAgain,
+                (false, false) => FoldErrorKind::NotCreated,
+                (true, false) | (false, true) => {
+                    (exists, ended) = (true, event.ends());
+                    continue;
+                }
+            };
+            return Err(self.error(event.name(), kind));
+        }
+        for event in events {
+            self.version = version;
+            if let Some(state) = &mut self.state {
+                state.set_version(version);
+            }
+            self.apply(event)?;
+        }
         Ok(())
     }
 

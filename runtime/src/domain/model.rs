@@ -54,6 +54,8 @@ pub struct EventModel {
     pub variant: &'static str,
     /// Its schema version, from 1 on.
     pub schema: u32,
+    /// What changed from version to version, oldest first.
+    pub evolution: &'static [SchemaChange],
     /// Its doc comment, lines joined; empty without one.
     pub docs: &'static str,
     /// Whether it is the first of a stream: `#[creates]`.
@@ -70,11 +72,65 @@ pub struct EventModel {
     pub reads: Reads,
 }
 
+impl EventModel {
+    /// Whether an event that is stored under this name in this schema version is one of these: the name is today's, or one
+    /// that it had before.
+    pub(crate) fn is_stored_as(&self, name: &str, schema: u32) -> bool {
+        let had = |change: &SchemaChange| {
+            schema < change.schema && matches!(change.change, Change::EventRenamed { from } if from == name)
+        };
+        self.name == name || self.evolution.iter().any(had)
+    }
+}
+
+/// Something that changed in the stored form of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchemaChange {
+    /// The first version with the change, from 2 on.
+    pub schema: u32,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What changed in the stored form of an event, from one schema version to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// There is a field that there was not before: `#[since]`.
+    Added {
+        /// The field.
+        field: &'static str,
+    },
+    /// A member has another name: `#[renamed]`.
+    Renamed {
+        /// The field.
+        field: &'static str,
+        /// The name of the member before.
+        from: &'static str,
+    },
+    /// A member is not there any more: `#[removed]`.
+    Removed {
+        /// The name of the member.
+        member: &'static str,
+    },
+    /// The event itself is stored under another name: `#[renamed]` on the event.
+    EventRenamed {
+        /// The name before.
+        from: &'static str,
+    },
+    /// A function makes the payload, or events: `#[upcast]`.
+    Upcast {
+        /// The function, as written; `None` where the payload is read as it is.
+        with: Option<&'static str>,
+    },
+}
+
 /// A field of an event or a command.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PayloadModel {
     /// Its name.
     pub name: &'static str,
+    /// The name of its member in the stored payload, as serde's attributes have it.
+    pub member: &'static str,
     /// Its type.
     pub ty: &'static str,
     /// Its doc comment, lines joined; empty without one.

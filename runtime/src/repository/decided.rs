@@ -114,7 +114,7 @@ fn claims<A: Aggregate>(mut fold: Fold<A>, events: &[A::Event]) -> Result<Vec<Cl
         // An event need not be `Clone`, and what is folded later is what was stored.
         let payload = event.encode().map_err(|cause| NotStorable::Encode { event: event.name(), cause })?;
         let event = A::Event::decode(event.name(), event.schema(), &payload).map_err(NotStorable::Decode)?;
-        fold.apply(event).map_err(NotStorable::Fold)?;
+        fold.apply_decoded(event).map_err(NotStorable::Fold)?;
     }
     let after = held(&fold);
     let stream = StreamId::of::<A>(fold.id());

@@ -308,7 +308,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             (receipt.version, receipt.position) = (version, event.position);
             let event =
                 Recorded::decode(event).map_err(|cause| LoadError::Decode { stream, version, cause })?;
-            receipt.events.push(event);
+            receipt.events.extend(event);
         }
         Ok(Some(receipt))
     }

@@ -13,22 +13,26 @@ use futures_core::Stream;
 
 use super::{LoadError, PAGE};
 use crate::{
-    Event, Recorded, Version,
+    Decoded, Event, Recorded, Version,
     store::{BoxFuture, RecordedEvent, Store, StoreError, StreamId, StreamPage},
 };
 
 /// The history of an aggregate, oldest first. It reads a page when the one before is used up, so it goes as fast as it
-/// is asked and holds one page in memory. After an error it ends.
+/// is asked and holds one page in memory.
+///
+/// An event that cannot be decoded is an error in its place, and what comes after it can be read all the same; after any
+/// other error it ends. What was stored as one event and is several today comes as several, of the same version.
 ///
 /// It is a [`Stream`]; [`next`](History::next) does without a crate of stream adapters.
 pub struct History<E> {
     store: Arc<dyn Store>,
     stream: StreamId,
     page: VecDeque<RecordedEvent>,
+    /// What is left of an event that has become several.
+    rest: VecDeque<Recorded<E>>,
     next: Next,
     /// The version of the event that comes next.
     version: Version,
-    events: std::marker::PhantomData<fn() -> E>,
 }
 
 enum Next {
@@ -40,7 +44,7 @@ enum Next {
 impl<E: Event> History<E> {
     pub(super) fn new(store: Arc<dyn Store>, stream: StreamId, from: Version) -> Self {
         let next = Next::From(from);
-        Self { store, stream, page: VecDeque::new(), next, version: from, events: std::marker::PhantomData }
+        Self { store, stream, page: VecDeque::new(), rest: VecDeque::new(), next, version: from }
     }
 
     /// The next event; `None` after the last one.
@@ -48,16 +52,17 @@ impl<E: Event> History<E> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    fn decode(&mut self, recorded: RecordedEvent) -> Result<Recorded<E>, LoadError> {
+    fn decode(&mut self, recorded: RecordedEvent) -> Result<Decoded<Recorded<E>>, LoadError> {
         let (version, expected) = (recorded.version, self.version);
         if version != expected {
             self.end();
             return Err(LoadError::Gap { stream: self.stream.clone(), expected, found: version });
         }
         self.version = version.next();
-        Recorded::decode(recorded).map_err(|cause| {
-            self.end();
-            LoadError::Decode { stream: self.stream.clone(), version, cause }
+        Recorded::decode(recorded).map_err(|cause| LoadError::Decode {
+            stream: self.stream.clone(),
+            version,
+            cause,
         })
     }
 
@@ -73,8 +78,16 @@ impl<E: Event> Stream for History<E> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let history = self.get_mut();
         loop {
+            if let Some(event) = history.rest.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
             if let Some(recorded) = history.page.pop_front() {
-                return Poll::Ready(Some(history.decode(recorded)));
+                match history.decode(recorded) {
+                    Ok(Decoded::One(event)) => return Poll::Ready(Some(Ok(event))),
+                    Ok(Decoded::Several(events)) => history.rest = events.into(),
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                }
+                continue;
             }
             match &mut history.next {
                 Next::End => return Poll::Ready(None),
@@ -101,6 +114,9 @@ impl<E: Event> Stream for History<E> {
         }
     }
 }
+
+/// Nothing in it is pinned.
+impl<E> Unpin for History<E> {}
 
 impl<E> fmt::Debug for History<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

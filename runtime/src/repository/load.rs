@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{LoadError, PAGE, recorded};
 use crate::{
-    Aggregate, Fold, Version, Versioned,
+    Aggregate, Decoded, Event, Fold, Version, Versioned,
     domain::model::EventModel,
     store::{Fact, Position, Store, StreamId, Tail},
 };
@@ -42,14 +42,8 @@ pub(super) async fn latest<A: Aggregate>(
             .await
             .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
         for fact in facts.iter() {
-            let version = fact.version;
-            let name = since.filter(|since| version > *since).map(|_| fact.name.clone());
-            apply(&mut fold, stream, fact)?;
-            if let Some(name) = name
-                && happened.iter().all(|event| name != event.name)
-            {
-                happened.extend(A::MODEL.events.iter().find(|event| name == event.name));
-            }
+            let later = since.is_some_and(|since| fact.version > since);
+            apply(&mut fold, stream, fact, later.then_some(&mut happened))?;
         }
         if !facts.is_empty() {
             position = facts.position;
@@ -76,7 +70,7 @@ pub(super) async fn at_version<A: Aggregate>(
             .await
             .map_err(|cause| LoadError::Store { stream: stream.clone(), cause })?;
         for fact in facts.iter() {
-            apply(&mut fold, &stream, fact)?;
+            apply(&mut fold, &stream, fact, None)?;
         }
         if facts.next.is_none() && fold.version() < asked {
             return Err(LoadError::NoSuchVersion { stream, asked, latest: fold.version() });
@@ -102,7 +96,7 @@ pub(super) async fn as_of<A: Aggregate>(
             if event.at > at {
                 return Ok(fold.finish());
             }
-            apply(&mut fold, &stream, event.fact())?;
+            apply(&mut fold, &stream, event.fact(), None)?;
         }
         if page.next.is_none() {
             return Ok(fold.finish());
@@ -110,14 +104,29 @@ pub(super) async fn as_of<A: Aggregate>(
     }
 }
 
-fn apply<A: Aggregate>(fold: &mut Fold<A>, stream: &StreamId, fact: Fact<'_>) -> Result<(), LoadError> {
+/// Takes the next event, and notes in `happened` what it is.
+fn apply<A: Aggregate>(
+    fold: &mut Fold<A>,
+    stream: &StreamId,
+    fact: Fact<'_>,
+    happened: Option<&mut Vec<&'static EventModel>>,
+) -> Result<(), LoadError> {
     let expected = fold.version().next();
     let found = fact.version;
     if found != expected {
         return Err(LoadError::Gap { stream: stream.clone(), expected, found });
     }
-    match recorded::decode(fact) {
-        Ok(event) => fold.apply(event).map_err(|cause| LoadError::Fold { stream: stream.clone(), cause }),
-        Err(cause) => Err(LoadError::Decode { stream: stream.clone(), version: found, cause }),
+    let decoded: Decoded<A::Event> = recorded::decode(fact).map_err(|cause| LoadError::Decode {
+        stream: stream.clone(),
+        version: found,
+        cause,
+    })?;
+    if let Some(happened) = happened {
+        for model in decoded.as_slice().iter().map(Event::model) {
+            if happened.iter().all(|event| event.name != model.name) {
+                happened.push(model);
+            }
+        }
     }
+    fold.apply_decoded(decoded).map_err(|cause| LoadError::Fold { stream: stream.clone(), cause })
 }

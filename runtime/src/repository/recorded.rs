@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Aggregate, DecodeError, DecodeFailure, Event, Metadata, Version,
+    Aggregate, DecodeError, DecodeFailure, Decoded, Event, Metadata, Version,
     store::{EventId, Fact, Position, RecordedEvent, StreamId},
 };
 
@@ -53,19 +53,32 @@ impl<E> Recorded<E> {
 }
 
 impl<E: Event> Recorded<E> {
-    /// Decodes what a store has read.
+    /// Decodes what a store has read. Where it has become several events, all of them have the envelope of the one that is
+    /// stored.
     ///
     /// # Errors
-    /// There is no such event in `E`, or its payload does not fit.
-    pub fn decode(recorded: RecordedEvent) -> Result<Self, DecodeError> {
-        let event = decode(recorded.fact())?;
+    /// There is no such event in `E`, its payload does not fit, or it cannot be brought to today's schema version.
+    pub fn decode(recorded: RecordedEvent) -> Result<Decoded<Self>, DecodeError> {
+        let decoded = decode(recorded.fact())?;
         let RecordedEvent { id, stream, version, position, at, metadata, .. } = recorded;
-        Ok(Self { event, id, stream, version, position, at, metadata })
+        Ok(match decoded {
+            Decoded::One(event) => Decoded::One(Self { event, id, stream, version, position, at, metadata }),
+            several @ Decoded::Several(_) => several.map(|event| Self {
+                event,
+                id,
+                stream: stream.clone(),
+                version,
+                position,
+                at,
+                metadata: metadata.clone(),
+            }),
+        })
     }
 }
 
-/// The event in what a store has read.
-pub(super) fn decode<E: Event>(fact: Fact<'_>) -> Result<E, DecodeError> {
+/// The event in what a store has read, or what it is today.
+#[inline]
+pub(super) fn decode<E: Event>(fact: Fact<'_>) -> Result<Decoded<E>, DecodeError> {
     match fact.payload {
         Ok(payload) => E::decode(fact.name, fact.schema, payload),
         Err(other) => Err(DecodeError {

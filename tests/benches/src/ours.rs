@@ -90,8 +90,10 @@ impl Database for Ours {
             loop {
                 let page = self.store.read_all(&filter, position, PAGE).await?;
                 for recorded in page.events {
-                    let MemberEvent::Registered { email } = Recorded::<MemberEvent>::decode(recorded)?.event;
-                    addresses.push(email);
+                    for recorded in Recorded::decode(recorded)? {
+                        let MemberEvent::Registered { email } = recorded.event;
+                        addresses.push(email);
+                    }
                 }
                 position = page.last;
                 if page.end {
@@ -107,11 +109,13 @@ impl Database for Ours {
             loop {
                 let page = self.store.read_all(&Filter::All, position, PAGE).await?;
                 for recorded in page.events {
-                    match Recorded::<IncidentEvent>::decode(recorded)?.event {
-                        IncidentEvent::TextChanged { text } => watch(Some(&text)),
-                        _ => watch(None),
+                    for recorded in Recorded::decode(recorded)? {
+                        match recorded.event {
+                            IncidentEvent::TextChanged { text } => watch(Some(&text)),
+                            _ => watch(None),
+                        }
+                        events += 1;
                     }
-                    events += 1;
                 }
                 position = page.last;
                 if page.end {

@@ -1,12 +1,15 @@
 //! The `const` description of the model.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
-use syn::ext::IdentExt;
+use syn::{Attribute, ext::IdentExt};
 
 use super::{
-    super::model::{Before, Event, How, Model, Payload, Reads, Role},
-    docs_text, unique,
+    super::{
+        member,
+        model::{Before, Event, How, Model, Payload, Reads, Role},
+    },
+    docs_text, evolution, unique,
 };
 use crate::written::type_text;
 
@@ -26,7 +29,7 @@ pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
     });
     let commands = model.commands.iter().map(|command| {
         let (name, docs) = (command.ident.unraw().to_string(), docs_text(&command.docs));
-        let fields = command.fields.iter().map(|field| payload(model, field));
+        let fields = command.fields.iter().map(|field| payload(model, &command.foreign, field));
         let events = model.events_of(command).map(|event| event.ident.unraw().to_string());
         let reads = reads(model, &model.command_reads(command));
         let creates = model.before(command) == Before::Nothing;
@@ -72,7 +75,7 @@ pub(in super::super) fn event(model: &Model, event: &Event) -> TokenStream {
     let description = quote!(#krate::model);
     let Event { stored, creates, ends, retired, .. } = event;
     let (variant, docs) = (event.ident.unraw().to_string(), docs_text(&event.docs));
-    let payload = event.payload.iter().map(|field| payload(model, field));
+    let payload = event.payload.iter().map(|field| payload(model, &event.foreign, field));
     let writes = event.changes.iter().filter_map(|change| {
         let field = model.fields.get(change.field)?.ident.unraw().to_string();
         let operator = match &change.how {
@@ -83,11 +86,14 @@ pub(in super::super) fn event(model: &Model, event: &Event) -> TokenStream {
         Some(quote!(#description::Write { field: #field, operator: #operator }))
     });
     let reads = reads(model, &model.event_reads(event));
+    let (schema, changes) =
+        (Literal::u32_unsuffixed(event.evolution.today()), evolution::changes(model, event));
     quote! {
         #description::EventModel {
             name: #stored,
             variant: #variant,
-            schema: 1,
+            schema: #schema,
+            evolution: &[#(#changes),*],
             docs: #docs,
             creates: #creates,
             ends: #ends,
@@ -99,11 +105,11 @@ pub(in super::super) fn event(model: &Model, event: &Event) -> TokenStream {
     }
 }
 
-fn payload(model: &Model, field: &Payload) -> TokenStream {
+fn payload(model: &Model, owner: &[Attribute], field: &Payload) -> TokenStream {
     let krate = &model.krate;
     let (name, ty, docs) = (field.ident.unraw().to_string(), type_text(&field.ty), docs_text(&field.docs));
-    let audit = field.audit.is_some();
-    quote!(#krate::model::PayloadModel { name: #name, ty: #ty, docs: #docs, audit: #audit })
+    let (member, audit) = (member::today(owner, field), field.audit.is_some());
+    quote!(#krate::model::PayloadModel { name: #name, member: #member, ty: #ty, docs: #docs, audit: #audit })
 }
 
 fn reads(model: &Model, reads: &Reads) -> TokenStream {

@@ -12,7 +12,7 @@ use super::{
         keys::USUAL_DERIVES,
         model::{Command, Event, Model, Payload},
     },
-    description,
+    description, evolution,
 };
 
 pub(in super::super) fn expand(model: &Model) -> TokenStream {
@@ -159,6 +159,7 @@ pub(in super::super) fn event_impl(model: &Model) -> TokenStream {
         let name = &event.ident;
         quote!(Self::#name { .. } => &Self::EVENTS[#index])
     });
+    let upcast = evolution::upcast(model);
     let creates = flag(model, |event| event.creates);
     let ends = flag(model, |event| event.ends);
     let body =
@@ -179,6 +180,8 @@ pub(in super::super) fn event_impl(model: &Model) -> TokenStream {
             fn ends(&self) -> bool {
                 #ends
             }
+
+            #upcast
         }
     }
 }

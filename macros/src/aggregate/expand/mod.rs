@@ -6,6 +6,7 @@
 pub(super) mod carrier;
 pub(super) mod description;
 pub(super) mod enums;
+pub(super) mod evolution;
 mod fold;
 mod handle;
 mod unique;
@@ -24,6 +25,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
         handle::command_model(model),
         handle::on_conflict(model),
         unique::expand(model),
+        evolution::set_version(model).unwrap_or_default(),
     ];
     let aggregate = aggregate(model, &fold::expand(model), &handle.into_iter().collect());
     let decisions = handle::decisions(model);

@@ -223,9 +223,14 @@ impl Sorted {
         self.once(key, errors).map(|attr| flag(attr, errors))
     }
 
+    /// The attributes with this key.
+    pub(super) fn all(&self, key: &'static str) -> impl Iterator<Item = &Attribute> {
+        self.ours.iter().filter(move |(ours, _)| *ours == key).map(|(_, attr)| attr)
+    }
+
     /// The attribute with this key; a second one is a mistake.
     pub(super) fn once(&self, key: &'static str, errors: &mut Errors) -> Option<&Attribute> {
-        let mut found = self.ours.iter().filter(|(ours, _)| *ours == key).map(|(_, attr)| attr);
+        let mut found = self.all(key);
         let first = found.next();
         for again in found {
             errors.at(again.path(), format!("`#[{key}]` stands here twice; remove one"));

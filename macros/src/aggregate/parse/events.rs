@@ -9,6 +9,7 @@ use super::{
         keys::Place,
     },
     blocks::{self, Sorted},
+    evolution,
 };
 use crate::errors::Errors;
 
@@ -30,12 +31,14 @@ pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) 
 fn event(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Event> {
     let attrs = Sorted::new(input.call(Attribute::parse_outer)?, Place::Event, errors);
     let ident = blocks::name(input, "an event", errors)?;
-    let mut broken = false;
+    let (mut broken, mut past_unread) = (false, false);
     let (mut payload, mut unnamed) = (Vec::new(), Vec::new());
     if input.peek(token::Brace) {
         let content;
         braced!(content in input);
-        payload = blocks::list(&content, errors, &mut broken, self::payload);
+        payload = blocks::list(&content, errors, &mut broken, |input, errors| {
+            self::payload(input, &mut past_unread, errors)
+        });
     } else if let Some(types) = blocks::unnamed(
         input,
         &format!("the fields of an event have names: `{ident} {{ what: Type }}`"),
@@ -49,7 +52,10 @@ fn event(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Event> {
         errors.at(&equals, "an event has no number; leave this out (a stored name is `#[name = \"…\"]`)");
         blocks::skip_to_comma(input);
     }
+    let mut evolution = evolution::event(&attrs, errors);
+    evolution.broken |= past_unread;
     Ok(Event {
+        evolution,
         name: name(&attrs, errors),
         creates: attrs.flag("creates", errors),
         ends: attrs.flag("ends", errors),
@@ -86,7 +92,7 @@ fn name(attrs: &Sorted, errors: &mut Errors) -> Option<LitStr> {
     }
 }
 
-fn payload(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Payload> {
+fn payload(input: ParseStream<'_>, past_unread: &mut bool, errors: &mut Errors) -> syn::Result<Payload> {
     let attrs = Sorted::new(input.call(Attribute::parse_outer)?, Place::Payload, errors);
     let ident = blocks::field_name(input, Place::Payload, errors)?;
     let ty = blocks::field_type(input, &ident, errors);
@@ -104,5 +110,7 @@ fn payload(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Payload> 
         None
     };
     let audit = attrs.flag("audit", errors);
-    Ok(Payload { audit, docs: attrs.docs, foreign: attrs.foreign, ident, ty, fill })
+    let (since, renamed, unread) = evolution::field(&attrs, errors);
+    *past_unread |= unread;
+    Ok(Payload { audit, since, renamed, docs: attrs.docs, foreign: attrs.foreign, ident, ty, fill })
 }

@@ -5,6 +5,7 @@
 mod blocks;
 mod commands;
 mod events;
+mod evolution;
 mod fields;
 mod options;
 mod unique;

@@ -160,7 +160,16 @@ fn own_fields(
             }
             _ => ty,
         };
-        resolved.push(Payload { ident, ty, docs, foreign, fill: None, audit: None });
+        resolved.push(Payload {
+            ident,
+            ty,
+            docs,
+            foreign,
+            fill: None,
+            audit: None,
+            since: None,
+            renamed: Vec::new(),
+        });
     }
     resolved
 }
@@ -206,5 +215,7 @@ fn borrowed(payload: &Payload) -> Payload {
         foreign: serde.cloned().collect(),
         fill: None,
         audit: None,
+        since: None,
+        renamed: Vec::new(),
     }
 }

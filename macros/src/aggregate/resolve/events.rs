@@ -18,8 +18,20 @@ use crate::{
 };
 
 pub(super) fn resolve(model: &Model, event: ast::Event, errors: &mut Errors) -> Option<Event> {
-    let ast::Event { ident, docs, foreign, name, creates, ends, retired, audit, payload, unnamed, broken } =
-        event;
+    let ast::Event {
+        ident,
+        docs,
+        foreign,
+        name,
+        creates,
+        ends,
+        retired,
+        audit,
+        evolution,
+        payload,
+        unnamed,
+        broken,
+    } = event;
     if model.events.iter().any(|other| other.ident == ident) {
         errors.at(&ident, format!("the event `{ident}` is declared twice; remove one or rename it"));
         return None;
@@ -43,6 +55,7 @@ pub(super) fn resolve(model: &Model, event: ast::Event, errors: &mut Errors) -> 
         creates: creates.is_some(),
         ends: ends.is_some(),
         retired: retired.is_some(),
+        evolution,
         payload: Vec::new(),
         unnamed,
         changes: Vec::new(),
@@ -72,7 +85,7 @@ fn resolve_payload(
     audit: Option<Span>,
     errors: &mut Errors,
 ) -> Payload {
-    let ast::Payload { mut ident, mut docs, mut foreign, ty, fill, audit: own } = field;
+    let ast::Payload { mut ident, mut docs, mut foreign, ty, fill, audit: own, since, mut renamed } = field;
     let source = match ty {
         Some(ty) => Source::Type(concrete(&model.generics, ty, errors)),
         None => bare(model, &ident, errors),
@@ -102,7 +115,8 @@ fn resolve_payload(
         }
         _ => ty,
     };
-    Payload { ident, ty, docs, foreign, fill, audit: own.or(audit) }
+    renamed.sort_by_key(|renamed| renamed.version.value);
+    Payload { ident, ty, docs, foreign, fill, audit: own.or(audit), since, renamed }
 }
 
 /// Where the type of a payload field comes from.

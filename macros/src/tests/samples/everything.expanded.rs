@@ -169,6 +169,7 @@ const _: () = {
                 name: "Made",
                 variant: "Made",
                 schema: 1,
+                evolution: &[],
                 docs: "It was made.",
                 creates: true,
                 ends: false,
@@ -176,12 +177,14 @@ const _: () = {
                 payload: &[
                     ::events::model::PayloadModel {
                         name: "holder",
+                        member: "holder",
                         ty: "String",
                         docs: "Who has it.",
                         audit: false,
                     },
                     ::events::model::PayloadModel {
                         name: "place",
+                        member: "place",
                         ty: "String",
                         docs: "",
                         audit: true,
@@ -199,6 +202,7 @@ const _: () = {
                 name: "Found",
                 variant: "Found",
                 schema: 1,
+                evolution: &[],
                 docs: "Another way to begin.",
                 creates: true,
                 ends: false,
@@ -206,12 +210,14 @@ const _: () = {
                 payload: &[
                     ::events::model::PayloadModel {
                         name: "holder",
+                        member: "holder",
                         ty: "String",
                         docs: "Who has it.",
                         audit: false,
                     },
                     ::events::model::PayloadModel {
                         name: "times",
+                        member: "times",
                         ty: "Vec<u32>",
                         docs: "",
                         audit: false,
@@ -237,6 +243,7 @@ const _: () = {
                 name: "used",
                 variant: "Used",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: false,
@@ -244,18 +251,21 @@ const _: () = {
                 payload: &[
                     ::events::model::PayloadModel {
                         name: "door",
+                        member: "door",
                         ty: "Door",
                         docs: "",
                         audit: false,
                     },
                     ::events::model::PayloadModel {
                         name: "before",
+                        member: "before",
                         ty: "u32",
                         docs: "",
                         audit: true,
                     },
                     ::events::model::PayloadModel {
                         name: "note",
+                        member: "note",
                         ty: "Note",
                         docs: "",
                         audit: false,
@@ -289,6 +299,7 @@ const _: () = {
                 name: "Renamed",
                 variant: "Renamed",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: false,
@@ -296,12 +307,14 @@ const _: () = {
                 payload: &[
                     ::events::model::PayloadModel {
                         name: "holder",
+                        member: "who",
                         ty: "String",
                         docs: "Who has it.",
                         audit: false,
                     },
                     ::events::model::PayloadModel {
                         name: "from",
+                        member: "from",
                         ty: "String",
                         docs: "",
                         audit: true,
@@ -327,6 +340,7 @@ const _: () = {
                 name: "Seen",
                 variant: "Seen",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: false,
@@ -334,6 +348,7 @@ const _: () = {
                 payload: &[
                     ::events::model::PayloadModel {
                         name: "by",
+                        member: "by",
                         ty: "String",
                         docs: "",
                         audit: true,
@@ -346,6 +361,7 @@ const _: () = {
                 name: "Polished",
                 variant: "Polished",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: false,
@@ -363,6 +379,7 @@ const _: () = {
                 name: "Loop",
                 variant: "Loop",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: false,
@@ -370,6 +387,7 @@ const _: () = {
                 payload: &[
                     ::events::model::PayloadModel {
                         name: "type",
+                        member: "type",
                         ty: "String",
                         docs: "",
                         audit: false,
@@ -387,6 +405,7 @@ const _: () = {
                 name: "Burnt",
                 variant: "Burnt",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: true,
@@ -503,6 +522,7 @@ const _: () = {
                     fields: &[
                         ::events::model::PayloadModel {
                             name: "holder",
+                            member: "holder",
                             ty: "String",
                             docs: "Who has it.",
                             audit: false,
@@ -519,12 +539,14 @@ const _: () = {
                     fields: &[
                         ::events::model::PayloadModel {
                             name: "holder",
+                            member: "holder",
                             ty: "String",
                             docs: "",
                             audit: false,
                         },
                         ::events::model::PayloadModel {
                             name: "times",
+                            member: "times",
                             ty: "Vec<u32>",
                             docs: "",
                             audit: false,
@@ -541,12 +563,14 @@ const _: () = {
                     fields: &[
                         ::events::model::PayloadModel {
                             name: "door",
+                            member: "door",
                             ty: "Door",
                             docs: "",
                             audit: false,
                         },
                         ::events::model::PayloadModel {
                             name: "note",
+                            member: "note",
                             ty: "Note",
                             docs: "",
                             audit: false,
@@ -563,6 +587,7 @@ const _: () = {
                     fields: &[
                         ::events::model::PayloadModel {
                             name: "holder",
+                            member: "who",
                             ty: "String",
                             docs: "Who has it.",
                             audit: false,
@@ -579,6 +604,7 @@ const _: () = {
                     fields: &[
                         ::events::model::PayloadModel {
                             name: "by",
+                            member: "by",
                             ty: "String",
                             docs: "",
                             audit: false,
@@ -595,6 +621,7 @@ const _: () = {
                     fields: &[
                         ::events::model::PayloadModel {
                             name: "by",
+                            member: "by",
                             ty: "String",
                             docs: "",
                             audit: false,
@@ -611,6 +638,7 @@ const _: () = {
                     fields: &[
                         ::events::model::PayloadModel {
                             name: "note",
+                            member: "note",
                             ty: "Note",
                             docs: "",
                             audit: false,
@@ -627,6 +655,7 @@ const _: () = {
                     fields: &[
                         ::events::model::PayloadModel {
                             name: "holder",
+                            member: "holder",
                             ty: "String",
                             docs: "",
                             audit: false,
@@ -643,6 +672,7 @@ const _: () = {
                     fields: &[
                         ::events::model::PayloadModel {
                             name: "type",
+                            member: "type",
                             ty: "String",
                             docs: "",
                             audit: false,

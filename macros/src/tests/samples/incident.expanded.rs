@@ -140,6 +140,7 @@ const _: () = {
                 name: "Reported",
                 variant: "Reported",
                 schema: 1,
+                evolution: &[],
                 docs: "Somebody reported that something is broken.",
                 creates: true,
                 ends: false,
@@ -147,12 +148,14 @@ const _: () = {
                 payload: &[
                     ::factum::model::PayloadModel {
                         name: "reporter",
+                        member: "reporter",
                         ty: "UserNumber",
                         docs: "",
                         audit: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "text",
+                        member: "text",
                         ty: "String",
                         docs: "",
                         audit: false,
@@ -178,6 +181,7 @@ const _: () = {
                 name: "TextChanged",
                 variant: "TextChanged",
                 schema: 1,
+                evolution: &[],
                 docs: "The description was corrected.",
                 creates: false,
                 ends: false,
@@ -185,6 +189,7 @@ const _: () = {
                 payload: &[
                     ::factum::model::PayloadModel {
                         name: "text",
+                        member: "text",
                         ty: "String",
                         docs: "",
                         audit: false,
@@ -206,6 +211,7 @@ const _: () = {
                 name: "Assigned",
                 variant: "Assigned",
                 schema: 1,
+                evolution: &[],
                 docs: "Somebody else takes care of it now.",
                 creates: false,
                 ends: false,
@@ -213,12 +219,14 @@ const _: () = {
                 payload: &[
                     ::factum::model::PayloadModel {
                         name: "to",
+                        member: "to",
                         ty: "UserNumber",
                         docs: "",
                         audit: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "from",
+                        member: "from",
                         ty: "Option<UserNumber>",
                         docs: "",
                         audit: true,
@@ -236,6 +244,7 @@ const _: () = {
                 name: "Closed",
                 variant: "Closed",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: false,
@@ -243,6 +252,7 @@ const _: () = {
                 payload: &[
                     ::factum::model::PayloadModel {
                         name: "solution",
+                        member: "solution",
                         ty: "String",
                         docs: "",
                         audit: false,
@@ -264,6 +274,7 @@ const _: () = {
                 name: "Reopened",
                 variant: "Reopened",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: false,
@@ -271,6 +282,7 @@ const _: () = {
                 payload: &[
                     ::factum::model::PayloadModel {
                         name: "reason",
+                        member: "reason",
                         ty: "String",
                         docs: "",
                         audit: true,
@@ -292,6 +304,7 @@ const _: () = {
                 name: "Removed",
                 variant: "Removed",
                 schema: 1,
+                evolution: &[],
                 docs: "Nothing is ever deleted: removal is one more event, and the last one.",
                 creates: false,
                 ends: true,
@@ -381,12 +394,14 @@ const _: () = {
                     fields: &[
                         ::factum::model::PayloadModel {
                             name: "reporter",
+                            member: "reporter",
                             ty: "UserNumber",
                             docs: "",
                             audit: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "text",
+                            member: "text",
                             ty: "String",
                             docs: "",
                             audit: false,
@@ -403,6 +418,7 @@ const _: () = {
                     fields: &[
                         ::factum::model::PayloadModel {
                             name: "text",
+                            member: "text",
                             ty: "String",
                             docs: "",
                             audit: false,
@@ -419,6 +435,7 @@ const _: () = {
                     fields: &[
                         ::factum::model::PayloadModel {
                             name: "solution",
+                            member: "solution",
                             ty: "String",
                             docs: "",
                             audit: false,
@@ -435,6 +452,7 @@ const _: () = {
                     fields: &[
                         ::factum::model::PayloadModel {
                             name: "to",
+                            member: "to",
                             ty: "UserNumber",
                             docs: "",
                             audit: false,
@@ -451,12 +469,14 @@ const _: () = {
                     fields: &[
                         ::factum::model::PayloadModel {
                             name: "reason",
+                            member: "reason",
                             ty: "String",
                             docs: "",
                             audit: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "to",
+                            member: "to",
                             ty: "UserNumber",
                             docs: "",
                             audit: false,

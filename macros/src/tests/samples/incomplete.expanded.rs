@@ -164,6 +164,7 @@ const _: () = {
                 name: "Opened",
                 variant: "Opened",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: true,
                 ends: false,
@@ -171,12 +172,14 @@ const _: () = {
                 payload: &[
                     ::factum::model::PayloadModel {
                         name: "customer",
+                        member: "customer",
                         ty: "[(); ::core::compile_error!{\"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\"}]",
                         docs: "",
                         audit: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "coupon",
+                        member: "coupon",
                         ty: "[(); ::core::compile_error!{\"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)\"}]",
                         docs: "",
                         audit: false,
@@ -194,6 +197,7 @@ const _: () = {
                 name: "Added",
                 variant: "Added",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: false,
@@ -201,12 +205,14 @@ const _: () = {
                 payload: &[
                     ::factum::model::PayloadModel {
                         name: "item",
+                        member: "item",
                         ty: "[(); ::core::compile_error!{\"`item` needs a type after the `:`: write `item: Type`\"}]",
                         docs: "",
                         audit: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "count",
+                        member: "count",
                         ty: "[(); ::core::compile_error!{\"`count` needs a `:` before its type: write `count: Type`\"}]",
                         docs: "",
                         audit: false,
@@ -219,6 +225,7 @@ const _: () = {
                 name: "Closed",
                 variant: "Closed",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: false,
@@ -231,6 +238,7 @@ const _: () = {
                 name: "Thrown",
                 variant: "Thrown",
                 schema: 1,
+                evolution: &[],
                 docs: "",
                 creates: false,
                 ends: true,
@@ -301,12 +309,14 @@ const _: () = {
                     fields: &[
                         ::factum::model::PayloadModel {
                             name: "customer",
+                            member: "customer",
                             ty: "[(); ::core::compile_error!{\"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\"}]",
                             docs: "",
                             audit: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "coupon",
+                            member: "coupon",
                             ty: "[(); ::core::compile_error!{\"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)\"}]",
                             docs: "",
                             audit: false,
@@ -323,12 +333,14 @@ const _: () = {
                     fields: &[
                         ::factum::model::PayloadModel {
                             name: "item",
+                            member: "item",
                             ty: "[(); ::core::compile_error!{\"`item` needs a type after the `:`: write `item: Type`\"}]",
                             docs: "",
                             audit: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "count",
+                            member: "count",
                             ty: "[(); ::core::compile_error!{\"`count` needs a `:` before its type: write `count: Type`\"}]",
                             docs: "",
                             audit: false,

@@ -14,7 +14,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::payload;
 use crate::{
-    Aggregate, Event as _, Fold,
+    Aggregate, Decoded, Event as _, Fold,
+    model::{Change, EventModel, SchemaChange},
     testing::sample::{Found, Sampler, TAME, sample},
 };
 
@@ -69,7 +70,7 @@ impl Category {
 
     /// Whether the payload can be read.
     pub(super) fn reads(&self, event: &str, schema: u32, payload: &str) -> Result<(), String> {
-        self.0.write_again(event, schema, payload).map(|_| ())
+        self.0.reads(event, schema, payload)
     }
 
     /// Whether the payload can be read and is written as it was.
@@ -93,6 +94,7 @@ trait Events {
     fn name(&self) -> &'static str;
     fn declared(&self) -> Vec<factum_lock::Event>;
     fn made_up(&self, event: &str) -> Result<Vec<MadeUp>, String>;
+    fn reads(&self, event: &str, schema: u32, payload: &str) -> Result<(), String>;
     fn write_again(&self, event: &str, schema: u32, payload: &str) -> Result<String, String>;
     fn folds(&self, golden: &Payloads) -> Vec<String>;
 }
@@ -105,10 +107,15 @@ impl<A: Aggregate> Events for Of<A> {
     }
 
     fn declared(&self) -> Vec<factum_lock::Event> {
-        let event = |event: &crate::model::EventModel| factum_lock::Event {
+        let event = |event: &EventModel| factum_lock::Event {
             name: event.name.to_owned(),
             schema: event.schema,
-            fields: event.payload.iter().map(|field| (field.name.to_owned(), field.ty.to_owned())).collect(),
+            fields: event
+                .payload
+                .iter()
+                .map(|field| (field.member.to_owned(), field.ty.to_owned()))
+                .collect(),
+            former: event.evolution.iter().filter_map(former).collect(),
         };
         A::MODEL.events.iter().map(event).collect()
     }
@@ -143,8 +150,13 @@ impl<A: Aggregate> Events for Of<A> {
         Ok(kept)
     }
 
+    fn reads(&self, event: &str, schema: u32, payload: &str) -> Result<(), String> {
+        A::Event::decode(event, schema, payload).map(|_| ()).map_err(|error| error.to_string())
+    }
+
     fn write_again(&self, event: &str, schema: u32, payload: &str) -> Result<String, String> {
-        let event = A::Event::decode(event, schema, payload).map_err(|error| error.to_string())?;
+        let decoded = A::Event::decode(event, schema, payload).map_err(|error| error.to_string())?;
+        let event = decoded.one().ok_or("several events are made of it")?;
         event.encode().map_err(|error| format!("it is read and cannot be written: {error}"))
     }
 
@@ -154,21 +166,22 @@ impl<A: Aggregate> Events for Of<A> {
             Err(error) => return vec![format!("nothing can be folded without an id: {error}")],
         };
         let read = |(name, schema, payload): (&str, u32, &str)| A::Event::decode(name, schema, payload).ok();
-        let creating: Vec<_> = golden
-            .iter()
-            .filter(|stored| read(*stored).is_some_and(|event| event.creates() && !event.ends()))
-            .collect();
+        let creates =
+            |decoded: &Decoded<A::Event>| decoded.as_slice().first().is_some_and(|first| first.creates());
+        let goes_on =
+            |decoded: Decoded<A::Event>| creates(&decoded) && !decoded.into_iter().any(|event| event.ends());
+        let creating: Vec<_> = golden.iter().filter(|stored| read(*stored).is_some_and(goes_on)).collect();
         let mut wrong = Vec::new();
         for stored in golden.iter() {
             // What cannot be read is told elsewhere.
-            let Some(event) = read(stored) else { continue };
+            let Some(decoded) = read(stored) else { continue };
             let befores =
-                if event.creates() { vec![None] } else { creating.iter().copied().map(Some).collect() };
+                if creates(&decoded) { vec![None] } else { creating.iter().copied().map(Some).collect() };
             for before in befores {
                 let fold = || {
                     let mut fold = Fold::<A>::new(id.clone());
-                    for event in before.into_iter().chain([stored]).filter_map(read) {
-                        fold.apply(event).map_err(|error| error.to_string())?;
+                    for decoded in before.into_iter().chain([stored]).filter_map(read) {
+                        fold.apply_decoded(decoded).map_err(|error| error.to_string())?;
                     }
                     Ok(())
                 };
@@ -186,6 +199,14 @@ impl<A: Aggregate> Events for Of<A> {
             }
         }
         wrong
+    }
+}
+
+/// The name that the event had before, and the schema version that ended it.
+fn former(change: &SchemaChange) -> Option<(String, u32)> {
+    match change.change {
+        Change::EventRenamed { from } => Some((from.to_owned(), change.schema)),
+        _ => None,
     }
 }
 
