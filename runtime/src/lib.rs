@@ -29,7 +29,7 @@ pub mod __private {
     pub use serde;
 
     pub use crate::domain::{
-        Infallible, NextVersion, Older, Unset, VersionField, call, check_declared, clone_id, new_uuid,
-        unique_parts,
+        Failure, Infallible, Missing, NewPayload, NextVersion, OldPayload, Older, Unset, VersionField, call,
+        check_declared, clone_id, new_uuid, unique_parts,
     };
 }

@@ -7,8 +7,9 @@ use factum::{
     model::{Change, SchemaChange},
     store::{Append, Commit, Expected, MemoryStore, Name, NewEvent, Payload, StreamId},
 };
+use fastrand::Rng;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Lang {
@@ -179,9 +180,14 @@ fn split(OldEdit { text, lang }: OldEdit) -> (PageEvent, Option<PageEvent>) {
     (text, lang.map(|lang| PageEvent::LangChanged { lang }))
 }
 
-/// One event with everything in it: how a life began, and sometimes that it ended at once.
-fn imported(old: Map<String, Value>) -> Result<Vec<PageEvent>, serde_json::Error> {
-    old.into_iter().map(|(name, value)| serde_json::from_value(serde_json::json!({ name: value }))).collect()
+#[derive(Deserialize)]
+struct OldImport {
+    events: Vec<PageEvent>,
+}
+
+/// One event that held a whole history.
+fn imported(OldImport { events }: OldImport) -> Result<Vec<PageEvent>, String> {
+    Ok(events)
 }
 
 /// Two kinds that are one today.
@@ -266,8 +272,8 @@ fn golden() -> Vec<(&'static str, u32, &'static str, Vec<PageEvent>)> {
         (
             "Imported",
             1,
-            r#"{"LangChanged":{"lang":"De"},"Written":{"title":"t","lang":"En"}}"#,
-            vec![changed(Lang::De), written(Lang::En)],
+            r#"{"events":[{"Written":{"title":"t","lang":"En"}},{"LangChanged":{"lang":"De"}}]}"#,
+            vec![written(Lang::En), changed(Lang::De)],
         ),
         ("Starred", 1, r#"{"by":"ann"}"#, vec![rated(5, "ann")]),
         ("Liked", 1, "{}", vec![rated(3, "somebody")]),
@@ -283,6 +289,63 @@ fn every_version_leads_to_todays_event() {
             PageEvent::decode(name, schema, payload).unwrap_or_else(|error| panic!("{payload}: {error}"));
         assert_eq!(decoded.into_iter().collect::<Vec<_>>(), events, "{name} {schema} {payload}");
     }
+}
+
+/// The same, with whatever the fields may hold.
+#[test]
+fn whatever_a_field_holds_comes_through() {
+    let mut rng = Rng::with_seed(0x00fa_c7e0);
+    let any_text = |rng: &mut Rng| -> String { (0..rng.usize(0..9)).map(|_| rng.char(..)).collect() };
+    for _ in 0..2_000 {
+        let (a, b, c) = (any_text(&mut rng), any_text(&mut rng), any_text(&mut rng));
+        let lang = [Lang::En, Lang::De][rng.usize(0..2)];
+        let (size, number) = (a.len() as u64, rng.u128(..));
+        let share = f64::from(rng.u32(..)) / 7.0;
+        let event = text(&a, lang, size);
+        let moved = PageEvent::Moved { from: a.clone(), to: b.clone(), why: c.clone() };
+        let numbered = PageEvent::Numbered { number, share, note: None };
+        let no_reason = PageEvent::Moved { from: a.clone(), to: b.clone(), why: "why not".into() };
+        let old = [
+            ("TextChanged", 2, json!({"txt": a, "language": lang, "note": b}).to_string(), &event),
+            ("TextChanged", 3, json!({"language": lang, "text": a}).to_string(), &event),
+            ("Moved", 1, json!({"from": b, "to": a}).to_string(), &no_reason),
+            ("Moved", 2, json!({"from": b, "to": a, "reason": c}).to_string(), &moved),
+            ("Moved", 3, json!({"from": a, "to": b, "reason": c}).to_string(), &moved),
+            ("Numbered", 1, format!("{{\"number\":{number},\"share\":{share:?}}}"), &numbered),
+        ];
+        for (name, schema, payload, today) in &old {
+            let decoded = PageEvent::decode(name, *schema, payload).unwrap();
+            assert_eq!(decoded.as_slice(), std::slice::from_ref(*today), "{name} {schema} {payload}");
+            let again = PageEvent::decode(today.name(), today.schema(), &today.encode().unwrap()).unwrap();
+            assert_eq!(again, decoded);
+        }
+    }
+}
+
+/// Payloads of the past with a letter too few, too many or another, in a version that may be the wrong one.
+#[test]
+fn what_is_damaged_gives_an_event_or_an_error() {
+    let mut rng = Rng::with_seed(0x00fa_c7e1);
+    let golden = golden();
+    let (mut events, mut errors) = (0, 0);
+    for _ in 0..20_000 {
+        let (name, schema, payload, _) = &golden[rng.usize(0..golden.len())];
+        let mut letters: Vec<char> = payload.chars().collect();
+        let place = rng.usize(0..letters.len());
+        match rng.u8(0..4) {
+            0 => letters.truncate(place),
+            1 => letters.insert(place, rng.char(' '..='~')),
+            2 => letters[place] = rng.char(' '..='~'),
+            _ => {}
+        }
+        let schema = if rng.u8(0..3) == 0 { rng.u32(0..7) } else { *schema };
+        match PageEvent::decode(name, schema, &letters.into_iter().collect::<String>()) {
+            Ok(decoded) => events += usize::from(!decoded.as_slice().is_empty()),
+            Err(error) => errors += usize::from(!error.to_string().is_empty()),
+        }
+    }
+    assert!(events >= 4_000 && errors >= 4_000, "too few to tell: {events}, {errors}");
+    assert_eq!(events + errors, 20_000);
 }
 
 #[test]
@@ -467,6 +530,19 @@ async fn an_old_stream_goes_on_in_todays_version() {
         );
     }
     assert_eq!((raw.events[4].name.as_str(), raw.events[4].schema), ("Tagged", 4));
+}
+
+#[tokio::test]
+async fn the_first_event_of_a_stream_may_be_several_too() {
+    let import = r#"{"events":[{"Written":{"title":"t","lang":"En"}},{"LangChanged":{"lang":"De"}}]}"#;
+    let pages = stored(&[("Imported", 1, import), OLD[2]]).await;
+    let first = pages.load_at_version(&1, 1).await.unwrap().unwrap();
+    assert_eq!((first.version.get(), first.state.version, first.lang), (1, 1, Lang::De));
+    let page = pages.load(&1).await.unwrap().unwrap();
+    assert_eq!((page.version.get(), page.state.version, page.tags.len()), (2, 2, 1));
+    let again = PageCommand::Write { title: "again".into(), lang: Lang::En };
+    let error = pages.execute(&1, again).await.unwrap_err();
+    assert!(matches!(error.rejection(), Some(factum::Rejection::AlreadyExists)), "{error:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use super::{expand, model::Model};
 pub(super) fn expand(model: &Model) -> TokenStream {
     let Model { krate, .. } = model;
     let enums = expand::enums::expand(model);
-    let event_impl = expand::enums::event_impl(model);
+    let event_impl = expand::enums::event_impl(model, None);
     let carrier = expand::carrier::expand(model);
     // Never run: the mistake keeps the program from being built.
     let never = quote!(::core::unreachable!());

@@ -179,3 +179,46 @@ fn is_gone(model: &Model, lock: &Lock, contradiction: &Contradiction, errors: &m
         format!("{contradiction}\n{fix}; if none is stored yet, take it back with `{VARIABLE}={UPDATE} cargo test`"),
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::{
+        super::{parse, resolve},
+        *,
+    };
+
+    /// What reading the lock and comparing with it adds to the derive of an aggregate with thirty events. Prints what it
+    /// measures; `--nocapture` shows it.
+    #[test]
+    fn the_lock_costs_less_than_a_millisecond() {
+        let fields = "{ a: String, b: Option<HashMap<String, Vec<u8>>>, c: u64 }";
+        let events: String = (0..30).map(|number| format!("Event{number} {fields},")).collect();
+        let declaration =
+            format!("#[events {{ {events} }}] #[commands {{ }}] struct Order {{ #[id] number: u64 }}");
+        let lock: String = (0..30).map(|number| format!("event Event{number} 1 {fields}\n")).collect();
+        let folder = env::temp_dir().join(format!("factum-macros-{}-cost", std::process::id()));
+        fs::create_dir_all(folder.join(FOLDER)).unwrap();
+        let text = format!("factum.lock 1\ncategory order\n\n{lock}");
+        fs::write(folder.join(FOLDER).join(events_file("order")), text).unwrap();
+        let surroundings = Surroundings { folder: Some(folder.clone()), variable: None };
+
+        let mut errors = Errors::default();
+        let model =
+            resolve::resolve(parse::parse(syn::parse_str(&declaration).unwrap(), &mut errors), &mut errors);
+        assert!(errors.is_empty());
+        let times = (0..60).map(|_| {
+            let start = Instant::now();
+            let code = check(&model, &surroundings, &mut errors);
+            let time = start.elapsed();
+            assert!(errors.is_empty() && code.to_string().contains("order.events"));
+            time
+        });
+        // The fastest, because whatever else the machine does slows down single ones.
+        let fastest = times.min().unwrap_or_default();
+        let _ = fs::remove_dir_all(folder);
+        println!("reading a lock of 30 events and comparing with it took {fastest:?}");
+        assert!(fastest.as_micros() < 1000, "{fastest:?}");
+    }
+}

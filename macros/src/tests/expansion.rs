@@ -4,7 +4,7 @@
 
 use std::{env, fs, path::PathBuf};
 
-use super::{EVERYTHING, INCIDENT, INCOMPLETE, Sample, messages};
+use super::{EVERYTHING, EVOLVING, INCIDENT, INCOMPLETE, Sample, messages};
 
 #[test]
 fn the_sample_of_the_readme() {
@@ -14,6 +14,11 @@ fn the_sample_of_the_readme() {
 #[test]
 fn everything_that_the_language_has() {
     compare(&EVERYTHING, 0);
+}
+
+#[test]
+fn events_with_a_past() {
+    compare(&EVOLVING, 0);
 }
 
 #[test]

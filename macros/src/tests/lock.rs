@@ -1,6 +1,6 @@
 //! What the derive says about a declaration that contradicts `factum.lock/`.
 
-use std::{env, fs, path::PathBuf, time::Instant};
+use std::{env, fs, path::PathBuf};
 
 use super::messages;
 use crate::aggregate::{Surroundings, derive_in};
@@ -245,34 +245,4 @@ fn locked_makes_absence_a_mistake() {
         Crate::new("unlocked", Some(&format!("{HEAD}{PUBLISHED}"))).derive(None, &declaration).1,
         [""; 0]
     );
-}
-
-/// What reading the lock and comparing with it adds to the derive of an aggregate with thirty events. Prints what it
-/// measures; `--nocapture` shows it.
-#[test]
-fn the_lock_costs_less_than_a_millisecond() {
-    let fields = "{ a: String, b: Option<HashMap<String, Vec<u8>>>, c: u64 }";
-    let events: String =
-        (0..27).map(|number| format!("#[retired] #[audit] Event{number} {fields},")).collect();
-    let declaration = ORDER.replace("#[creates]", &format!("{events} #[creates]"));
-    let lock: String = (0..27).map(|number| format!("event Event{number} 1 {fields}\n")).collect();
-    let (absent, present) = (
-        Crate::new("cost-without", None),
-        Crate::new("cost-with", Some(&format!("{HEAD}{PUBLISHED}{lock}"))),
-    );
-    let time = |surroundings: &Crate| {
-        let input = syn::parse_str(&declaration).unwrap();
-        let surroundings = Surroundings { folder: Some(surroundings.0.clone()), variable: None };
-        let start = Instant::now();
-        let code = derive_in(&surroundings, input);
-        let time = start.elapsed();
-        assert!(messages(&syn::parse2(code).unwrap()).is_empty());
-        time
-    };
-    // The fastest of many by turns: whatever else the machine does slows down single ones.
-    let times: Vec<_> = (0..60).map(|_| (time(&absent), time(&present))).collect();
-    let without = times.iter().map(|(without, _)| *without).min().unwrap_or_default();
-    let added = times.iter().map(|(_, with)| *with).min().unwrap_or_default().saturating_sub(without);
-    println!("{without:?} without a lock, {added:?} more with one of 30 events");
-    assert!(added.as_micros() < 1000, "{added:?}");
 }

@@ -15,6 +15,7 @@ struct Sample {
 
 const INCIDENT: Sample = Sample { name: "incident", text: include_str!("samples/incident.rs") };
 const EVERYTHING: Sample = Sample { name: "everything", text: include_str!("samples/everything.rs") };
+const EVOLVING: Sample = Sample { name: "evolving", text: include_str!("samples/evolving.rs") };
 const INCOMPLETE: Sample = Sample { name: "incomplete", text: include_str!("samples/incomplete.rs") };
 
 impl Sample {

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use syn::DeriveInput;
 
-use super::{EVERYTHING, INCIDENT, INCOMPLETE, messages};
+use super::{EVERYTHING, EVOLVING, INCIDENT, INCOMPLETE, messages};
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -21,7 +21,7 @@ struct Seen {
 
 #[test]
 fn no_aggregate_is_too_wrong() {
-    let samples = [INCIDENT.tokens(), EVERYTHING.tokens(), INCOMPLETE.tokens()];
+    let samples = [INCIDENT.tokens(), EVERYTHING.tokens(), EVOLVING.tokens(), INCOMPLETE.tokens()];
     let seen = mutate(&samples, 2000, crate::aggregate::derive);
     assert!(seen.accepted >= 100, "{seen:?}");
     assert!(seen.refused >= 500, "{seen:?}");

@@ -124,11 +124,29 @@ impl<E: Event> Older<E> {
     }
 }
 
+/// What payloads of older versions have for a field that was not there yet, if nothing else is said: its `Default`.
+#[diagnostic::on_unimplemented(
+    message = "older payloads have no value for a field of type `{Self}`",
+    label = "no value for older payloads",
+    note = "write it, `#[since(n, default = value)]`, or implement `Default` for `{Self}`"
+)]
+pub trait Missing: Sized {
+    /// The value.
+    fn missing() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> Missing for T {
+    fn missing() -> Self {
+        Self::default()
+    }
+}
+
 /// Calls the function of an `#[upcast]` on this payload.
 ///
 /// # Errors
 /// The payload is not what the function takes.
-pub fn call<Old: DeserializeOwned, New>(
+pub fn call<Old: OldPayload, New>(
     function: impl FnOnce(Old) -> New,
     payload: &str,
 ) -> Result<Returned<New>, Cause> {
@@ -148,7 +166,7 @@ impl<T, C> Returned<Result<T, C>> {
     /// The function failed.
     pub fn outcome<E>(self) -> Result<Outcome<E, T>, Cause>
     where
-        C: Into<Cause>,
+        C: Failure,
     {
         self.0.map(Outcome::new).map_err(Into::into)
     }
@@ -204,13 +222,13 @@ pub trait NextVersion<E, T> {
     /// It is not a JSON object.
     fn form(self) -> Result<Form<E>, Cause>
     where
-        T: UpcastPayload;
+        T: NewPayload;
 }
 
 impl<E, T> NextVersion<E, T> for Outcome<E, T> {
     fn form(self) -> Result<Form<E>, Cause>
     where
-        T: UpcastPayload,
+        T: NewPayload,
     {
         let text = serde_json::to_string(&self.0)?;
         let payload = Members::parse(&text).map_err(|cause| {
@@ -220,13 +238,35 @@ impl<E, T> NextVersion<E, T> for Outcome<E, T> {
     }
 }
 
+/// What the function of an `#[upcast]` may take.
+#[diagnostic::on_unimplemented(
+    message = "an `#[upcast]` cannot take a `{Self}`",
+    label = "takes a `{Self}`",
+    note = "the function takes the payload of the version that is named: as a type that derives `Deserialize`, or as `serde_json::Map<String, Value>`"
+)]
+pub trait OldPayload: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> OldPayload for T {}
+
 /// What the function of an `#[upcast]` may give as the payload of the next version.
 #[diagnostic::on_unimplemented(
     message = "an `#[upcast]` cannot give a `{Self}`",
     label = "gives a `{Self}`",
-    note = "the function takes the payload of the version that is named, as a type that derives `Deserialize` or as `serde_json::Map<String, Value>`, and gives that of the next version, as a type that derives `Serialize` or as a map, or else events of today; or a `Result` of these"
+    note = "the function gives the payload of the next version, as a type that derives `Serialize` or as `serde_json::Map<String, Value>`, or else events of today; or a `Result` of these"
 )]
-pub trait UpcastPayload: Serialize {}
+pub trait NewPayload: Serialize {}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize> UpcastPayload for T {}
+impl<T: Serialize> NewPayload for T {}
+
+/// What the function of an `#[upcast]` may fail with.
+#[diagnostic::on_unimplemented(
+    message = "an `#[upcast]` cannot fail with a `{Self}`",
+    label = "fails with a `{Self}`",
+    note = "the error of its function is told to whoever reads the event: it implements `std::error::Error` and is `Send + Sync + 'static`, or is a `String`"
+)]
+pub trait Failure: Into<Cause> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<Cause>> Failure for T {}

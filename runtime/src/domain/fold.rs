@@ -103,13 +103,19 @@ impl<A: Aggregate> Fold<A> {
             return Err(self.error(event.name(), kind));
         }
         for event in events {
-            self.version = version;
-            if let Some(state) = &mut self.state {
-                state.set_version(version);
-            }
+            // Each counts itself; together they count one.
+            self.set_version(version);
             self.apply(event)?;
         }
+        self.set_version(version.next());
         Ok(())
+    }
+
+    fn set_version(&mut self, version: Version) {
+        self.version = version;
+        if let Some(state) = &mut self.state {
+            state.set_version(version);
+        }
     }
 
     #[cold]

@@ -30,6 +30,6 @@ pub use version::{InvalidVersion, Version};
 
 pub use aggregate::{Unset, VersionField};
 pub use decision::check_declared;
-pub use evolution::{Infallible, NextVersion, Older, call};
+pub use evolution::{Failure, Infallible, Missing, NewPayload, NextVersion, OldPayload, Older, call};
 pub use id::{clone_id, new_uuid};
 pub use unique::unique_parts;

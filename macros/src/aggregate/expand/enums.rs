@@ -12,7 +12,7 @@ use super::{
         keys::USUAL_DERIVES,
         model::{Command, Event, Model, Payload},
     },
-    description, evolution,
+    description,
 };
 
 pub(in super::super) fn expand(model: &Model) -> TokenStream {
@@ -151,15 +151,14 @@ fn body(fields: &[Payload], unnamed: &[Type], serde: bool) -> TokenStream {
     quote!({ #(#fields),* })
 }
 
-/// `impl Event`
-pub(in super::super) fn event_impl(model: &Model) -> TokenStream {
+/// `impl Event`, with this function if there is one.
+pub(in super::super) fn event_impl(model: &Model, upcast: Option<TokenStream>) -> TokenStream {
     let Model { event, krate, .. } = model;
     let descriptions = model.events.iter().map(|event| description::event(model, event));
     let arms = model.events.iter().enumerate().map(|(index, event)| {
         let name = &event.ident;
         quote!(Self::#name { .. } => &Self::EVENTS[#index])
     });
-    let upcast = evolution::upcast(model);
     let creates = flag(model, |event| event.creates);
     let ends = flag(model, |event| event.ends);
     let body =

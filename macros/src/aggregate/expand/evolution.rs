@@ -15,7 +15,7 @@ use super::super::{
 use crate::written::type_text;
 
 /// `Event::upcast`, if any event has an older version.
-pub(in super::super) fn upcast(model: &Model) -> Option<TokenStream> {
+pub(super) fn upcast(model: &Model) -> Option<TokenStream> {
     let krate = &model.krate;
     let older = Ident::new("older", Span::mixed_site());
     let arms: Vec<_> = model
@@ -31,7 +31,7 @@ pub(in super::super) fn upcast(model: &Model) -> Option<TokenStream> {
         .events
         .iter()
         .any(has_functions)
-        .then(|| quote!(use #krate::__private::{Infallible as _, NextVersion as _};));
+        .then(|| quote!(use #krate::__private::{Infallible as _, NextVersion as _, call as __call};));
     (!arms.is_empty()).then(|| {
         quote! {
             fn upcast(#older: #krate::__private::Older<Self>) -> #krate::__private::Older<Self> {
@@ -45,9 +45,9 @@ pub(in super::super) fn upcast(model: &Model) -> Option<TokenStream> {
     })
 }
 
-/// `Aggregate::set_version`, if there is a version to set and a function may make several events of one.
+/// `Aggregate::set_version`, if there is a version to set.
 pub(super) fn set_version(model: &Model) -> Option<TokenStream> {
-    let field = model.version().filter(|_| model.events.iter().any(has_functions))?;
+    let field = model.version()?;
     let (krate, name, ty) = (&model.krate, &field.ident, crate::code::grouped(&field.ty));
     let version = Ident::new("version", Span::mixed_site());
     Some(quote! {
@@ -120,7 +120,6 @@ fn versions(event: &Event) -> impl Iterator<Item = u32> {
 
 /// What brings a payload to this version.
 fn steps(model: &Model, event: &Event, version: u32) -> Vec<TokenStream> {
-    let krate = &model.krate;
     let number = Literal::u32_unsuffixed(version);
     let mut steps = Vec::new();
     for upcast in
@@ -130,7 +129,7 @@ fn steps(model: &Model, event: &Event, version: u32) -> Vec<TokenStream> {
             let (from, payload) =
                 (Literal::u32_unsuffixed(upcast.from.value), Ident::new("payload", Span::mixed_site()));
             // What is wrong with the function is said at its name.
-            let form = quote_spanned!(path.span()=> #krate::__private::call(#path, #payload)?.outcome::<Self>()?.form());
+            let form = quote_spanned!(path.span()=> __call(#path, #payload)?.outcome::<Self>()?.form());
             steps.push(quote!(.upcast(#from, |#payload| #form)));
         }
     }
@@ -186,7 +185,7 @@ fn added_step(model: &Model, event: &Event, version: u32, added: &[(&Payload, &S
     let values = added.iter().map(|(payload, since)| {
         let (ident, ty) = (&payload.ident, crate::code::grouped(&payload.ty));
         let value = since.default.as_ref().map_or_else(
-            || quote_spanned!(since.version.span=> <#ty as #krate::__private::Unset>::unset()),
+            || quote_spanned!(since.version.span=> <#ty as #krate::__private::Missing>::missing()),
             Expr::to_token_stream,
         );
         quote!(#ident: #value)

@@ -6,7 +6,7 @@
 pub(super) mod carrier;
 pub(super) mod description;
 pub(super) mod enums;
-pub(super) mod evolution;
+mod evolution;
 mod fold;
 mod handle;
 mod unique;
@@ -19,7 +19,7 @@ use super::model::Model;
 
 pub(super) fn expand(model: &Model) -> TokenStream {
     let enums = enums::expand(model);
-    let event_impl = enums::event_impl(model);
+    let event_impl = enums::event_impl(model, evolution::upcast(model));
     let handle = [
         handle::expand(model),
         handle::command_model(model),

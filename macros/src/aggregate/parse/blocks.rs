@@ -195,6 +195,8 @@ pub(super) struct Sorted {
     pub(super) docs: Vec<Attribute>,
     pub(super) foreign: Vec<Attribute>,
     pub(super) ours: Vec<(&'static str, Attribute)>,
+    /// One of ours has no place here.
+    pub(super) misplaced: bool,
 }
 
 impl Sorted {
@@ -212,7 +214,10 @@ impl Sorted {
                     errors.span(attr.meta.span(), message);
                     sorted.ours.push((key, attr));
                 }
-                Class::Wrong(message) => errors.span(attr.meta.span(), message),
+                Class::Wrong(message) => {
+                    sorted.misplaced = true;
+                    errors.span(attr.meta.span(), message);
+                }
             }
         }
         sorted

@@ -1,10 +1,6 @@
 //! `#[schema(…)]`, `#[since(…)]`, `#[renamed(…)]`, `#[removed(…)]` and `#[upcast(…)]`.
 
-use syn::{
-    Attribute, Expr, Ident, LitInt, LitStr, Path, Token,
-    ext::IdentExt,
-    parse::{ParseStream, Parser},
-};
+use syn::{Attribute, Expr, Ident, LitInt, LitStr, Path, Token, ext::IdentExt, parse::ParseStream};
 
 use super::{
     super::ast::{Evolution, Number, Removed, Renamed, Since, Upcast},
@@ -14,9 +10,9 @@ use crate::{errors::Errors, suggest::instead};
 
 /// What the attributes of an event say of its past.
 pub(super) fn event(attrs: &Sorted, errors: &mut Errors) -> Evolution {
-    let mut evolution = Evolution::default();
+    let mut evolution = Evolution { broken: attrs.misplaced, ..Evolution::default() };
     if let Some(attr) = attrs.once("schema", errors) {
-        evolution.schema = read(attr, "#[schema(2)]", schema, errors);
+        evolution.schema = read(attr, "#[schema(2)]", number, errors);
         evolution.broken |= evolution.schema.is_none();
     }
     evolution.renamed = renamed(attrs, errors, &mut evolution.broken);
@@ -35,7 +31,7 @@ pub(super) fn event(attrs: &Sorted, errors: &mut Errors) -> Evolution {
 
 /// `#[since(…)]` and the `#[renamed(…)]` of a payload field, and whether one of them could not be read.
 pub(super) fn field(attrs: &Sorted, errors: &mut Errors) -> (Option<Since>, Vec<Renamed>, bool) {
-    let mut broken = false;
+    let mut broken = attrs.misplaced;
     let since = attrs.once("since", errors).and_then(|attr| {
         let since = read(attr, "#[since(2, default = value)]", since, errors);
         broken |= since.is_none();
@@ -69,17 +65,8 @@ fn read<T>(
         input.parse::<Option<Token![,]>>()?;
         if input.is_empty() { Ok(value) } else { Err(input.error("nothing else stands here")) }
     };
-    let explained = |error: syn::Error| {
-        // An empty attribute has no tokens to point at.
-        let span =
-            if list.tokens.is_empty() { syn::spanned::Spanned::span(&attr.meta) } else { error.span() };
-        syn::Error::new(span, format!("{error}: write `{usage}`"))
-    };
-    errors.ok(Parser::parse2(whole, list.tokens.clone()).map_err(explained))
-}
-
-fn schema(input: ParseStream<'_>) -> syn::Result<Number> {
-    number(input)
+    let explained = |error: syn::Error| syn::Error::new(error.span(), format!("{error} (write `{usage}`)"));
+    errors.ok(list.parse_args_with(whole).map_err(explained))
 }
 
 fn since(input: ParseStream<'_>) -> syn::Result<Since> {

@@ -948,6 +948,12 @@ const _: () = {
                 ::events::UniqueValue > ::unique_value(& self.r#type),])
             ]
         }
+        fn set_version(&mut self, version: ::events::Version) {
+            <Version as ::events::__private::VersionField>::set(
+                &mut self.version,
+                version,
+            );
+        }
     }
     #[automatically_derived]
     impl Pass {

@@ -1,13 +1,13 @@
-// `upcast` is refused until it is carried out, never ignored.
+// Which version?
 use factum::Aggregate;
 
 #[derive(Aggregate)]
 #[events {
     #[creates]
     Opened { owner },
-    #[upcast(from = 1, with = old)]
     Renamed { owner },
     #[ends]
+    #[schema]
     Closed { reason: String },
 }]
 #[commands {

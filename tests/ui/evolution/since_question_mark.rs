@@ -1,4 +1,4 @@
-// `since` is refused until it is carried out, never ignored.
+// A default does not fail.
 use factum::Aggregate;
 
 #[derive(Aggregate)]
@@ -7,7 +7,8 @@ use factum::Aggregate;
     Opened { owner },
     Renamed { owner },
     #[ends]
-    Closed { #[since(2, default = String::new())] reason: String },
+    #[schema(2)]
+    Closed { #[since(2, default = "x".parse()?)] reason: String },
 }]
 #[commands {
     Open => Opened,

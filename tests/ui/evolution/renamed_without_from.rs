@@ -1,14 +1,14 @@
-// `schema` is refused until it is carried out, never ignored.
+// The key is missing.
 use factum::Aggregate;
 
 #[derive(Aggregate)]
 #[events {
     #[creates]
     Opened { owner },
-    #[schema(2)]
     Renamed { owner },
     #[ends]
-    Closed { reason: String },
+    #[schema(2)]
+    Closed { #[renamed(2, "why")] reason: String },
 }]
 #[commands {
     Open => Opened,

@@ -1,4 +1,4 @@
-// `renamed` is refused until it is carried out, never ignored.
+// The default has another type.
 use factum::Aggregate;
 
 #[derive(Aggregate)]
@@ -7,7 +7,8 @@ use factum::Aggregate;
     Opened { owner },
     Renamed { owner },
     #[ends]
-    Closed { #[renamed(2, from = "why")] reason: String },
+    #[schema(2)]
+    Closed { #[since(2, default = 7)] reason: String },
 }]
 #[commands {
     Open => Opened,
