@@ -3,6 +3,7 @@
 
 mod codec;
 pub mod copy;
+pub mod document;
 mod domain;
 mod open;
 mod repository;

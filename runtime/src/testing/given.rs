@@ -74,20 +74,20 @@ pub struct When<A: Aggregate> {
 }
 
 impl<A: Aggregate> When<A> {
-    /// Asserts that the command led to exactly these events, in this order.
+    /// Asserts that the command led to exactly these events, in this order, and that they fold.
     ///
     /// # Panics
     /// As a test does: when it led to others or was refused.
     #[track_caller]
     #[allow(clippy::panic, reason = "it is how a test fails")]
-    pub fn then(self, expected: impl IntoIterator<Item = A::Event>)
+    pub fn then(mut self, expected: impl IntoIterator<Item = A::Event>)
     where
         A::Event: Debug + PartialEq,
         A::Error: Debug,
     {
         let expected: Vec<_> = expected.into_iter().collect();
         match self.decision {
-            Ok(decision) if decision.as_slice() == expected => {}
+            Ok(decision) if decision.as_slice() == expected => fold(&mut self.fold, decision),
             Ok(decision) => panic!(
                 "the command led to other events (- expected, + decided)\n{}",
                 diff(&pretty(&expected), &pretty(&decision.as_slice()))
@@ -133,16 +133,20 @@ impl<A: Aggregate> When<A> {
         A::Error: Debug,
     {
         match self.decision {
-            Ok(decision) => {
-                for event in decision.into_vec() {
-                    if let Err(error) = self.fold.apply(event) {
-                        panic!("the events that the command led to do not fold: {error}");
-                    }
-                }
-            }
+            Ok(decision) => fold(&mut self.fold, decision),
             Err(rejection) => panic!("the command was refused: {rejection:?}"),
         }
         assert_state(self.fold.state(), expected);
+    }
+}
+
+#[track_caller]
+#[allow(clippy::panic, reason = "it is how a test fails")]
+fn fold<A: Aggregate>(fold: &mut Fold<A>, decision: Decision<A::Event>) {
+    for event in decision.into_vec() {
+        if let Err(error) = fold.apply(event) {
+            panic!("the events that the command led to do not fold: {error}");
+        }
     }
 }
 
@@ -161,12 +165,12 @@ fn assert_state<A: Debug + PartialEq>(state: Option<&A>, expected: &A) {
     }
 }
 
-fn pretty(value: &impl Debug) -> String {
+pub(super) fn pretty(value: &impl Debug) -> String {
     format!("{value:#?}")
 }
 
 /// The lines of both, those that differ marked. What both start and end with is shown once.
-fn diff(expected: &str, actual: &str) -> String {
+pub(super) fn diff(expected: &str, actual: &str) -> String {
     let expected: Vec<_> = expected.lines().collect();
     let actual: Vec<_> = actual.lines().collect();
     let start = expected.iter().zip(&actual).take_while(|(a, b)| a == b).count();

@@ -1,11 +1,13 @@
-//! Testing: given / when / then for the domain, and made-up values; the contract for stores and stores that misbehave on
-//! purpose (feature `testing`).
+//! Testing: given / when / then for the domain, and made-up values; with the feature `testing` the laws of a model, the
+//! lock of what was published, the contract for stores, and stores that misbehave on purpose.
 
 #[cfg(feature = "testing")]
 pub mod chaos;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod given;
+#[cfg(feature = "testing")]
+pub mod laws;
 #[cfg(feature = "testing")]
 pub mod lock;
 pub mod sample;
@@ -14,3 +16,6 @@ pub mod sample;
 #[doc(inline)]
 pub use crate::{contract_tests, locked};
 pub use given::{Given, When};
+/// What strategies are written with, in the version that [`laws!`](crate::laws!) takes them in.
+#[cfg(feature = "testing")]
+pub use proptest;

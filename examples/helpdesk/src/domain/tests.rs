@@ -7,6 +7,8 @@ use super::{Incident, IncidentCommand, IncidentError, IncidentEvent, IncidentNum
 // What was published stays readable: compared with `factum.lock/`, which `FACTUM_LOCK=update cargo test` writes.
 factum::locked!(Incident);
 
+factum::laws!(Incident);
+
 const ANN: UserNumber = UserNumber(1);
 const BOB: UserNumber = UserNumber(2);
 
@@ -105,4 +107,10 @@ fn commands_are_read_from_json() {
 fn a_number_is_printed_as_it_is_parsed() {
     let number = IncidentNumber::new();
     assert_eq!(number.to_string().parse(), Ok(number));
+}
+
+#[test]
+fn the_documents_are_current() {
+    let stale = factum::document::stale::<Incident>(concat!(env!("CARGO_MANIFEST_DIR"), "/model")).unwrap();
+    assert_eq!(stale, [""; 0], "run `cargo run -p helpdesk --example model`");
 }

@@ -8,6 +8,9 @@ use super::{
     is_address, normal_address,
 };
 
+factum::laws!(User as user_laws);
+factum::laws!(Account as account_laws);
+
 fn registered() -> UserEvent {
     UserEvent::Registered { email: "ann@example.org".into(), name: "Ann".into() }
 }

@@ -74,6 +74,8 @@ mod tests {
 
     use super::*;
 
+    factum::laws!(File, id = "src/lib.rs".parse().unwrap());
+
     fn entry(object: &str) -> Entry {
         Entry { mode: "100644".parse().unwrap(), object: object.to_owned() }
     }

@@ -17,7 +17,12 @@ const LARGE: usize = 200;
 /// How many values of a kind are in a pool.
 const POOL: u64 = 3;
 
+/// The forms of text that were taken, by place: what is learnt for one value serves the next one of the type.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(BTreeMap<u64, usize>);
+
 pub(super) struct Choices {
+    pub(super) memory: Memory,
     seed: u64,
     pool: Option<u64>,
     pub(super) tame: bool,
@@ -47,6 +52,8 @@ struct Choice {
     keys: Vec<&'static str>,
     surplus: Vec<&'static str>,
     words: &'static [&'static str],
+    /// The place of a text and its form, if it has one.
+    form: Option<(u64, usize)>,
 }
 
 /// A step of the way from the whole value to a part of it.
@@ -71,8 +78,9 @@ pub(super) struct Chosen {
 }
 
 impl Choices {
-    pub(super) fn new(seed: u64, pool: Option<u64>, tame: bool) -> Self {
+    pub(super) fn new(memory: Memory, seed: u64, pool: Option<u64>, tame: bool) -> Self {
         Self {
+            memory,
             seed,
             pool,
             tame,
@@ -91,8 +99,8 @@ impl Choices {
     }
 
     /// The same, tame but for which variants and absent values there are.
-    pub(super) fn tame_but_for(forms: u64, pool: Option<u64>) -> Self {
-        Self { forms: Some(forms), ..Self::new(0, pool, true) }
+    pub(super) fn tame_but_for(forms: u64, memory: Memory, pool: Option<u64>) -> Self {
+        Self { forms: Some(forms), ..Self::new(memory, 0, pool, true) }
     }
 
     /// The enums in the value, and which of their variants they are.
@@ -139,8 +147,7 @@ impl Choices {
             && (always_pooled || self.type_name().is_some() || chosen.entropy.is_multiple_of(4))
         {
             let kind = self.type_name().or(self.name()).unwrap_or_default();
-            let kind = kind.bytes().fold(pool, |hash, byte| mix(hash, byte.into()));
-            chosen.entropy = mix(kind, (chosen.entropy >> 8) % POOL);
+            chosen.entropy = mix(hash(pool, kind), (chosen.entropy >> 8) % POOL);
         }
         chosen
     }
@@ -207,17 +214,44 @@ impl Choices {
         known.filter(|key| !choice.surplus.contains(key)).collect()
     }
 
-    pub(super) const fn key_given(&mut self, map: usize, key: &'static str) {
+    pub(super) fn key_given(&mut self, map: usize, key: &'static str) {
         self.map_keyed = Some((map, key));
     }
 
-    pub(super) const fn map_ended(&mut self, map: usize) {
+    pub(super) fn map_ended(&mut self, map: usize) {
         self.map_ended = Some(map);
     }
 
     /// The words that a text has to be one of; empty if it is not known to be so.
     pub(super) fn words(&self, text: usize) -> &'static [&'static str] {
         self.made.get(text).map_or(&[], |choice| choice.words)
+    }
+
+    /// The form of text that was taken at this place before.
+    pub(super) fn known_form(&self) -> Option<usize> {
+        self.memory.0.get(&self.place()).copied()
+    }
+
+    /// The text is given this form.
+    pub(super) fn note_form(&mut self, text: usize, form: usize) {
+        let place = self.place();
+        if let Some(choice) = self.made.get_mut(text) {
+            choice.form = Some((place, form));
+        }
+    }
+
+    /// The value was taken.
+    pub(super) fn remember(&mut self) {
+        let made = self.made.iter().take(self.next);
+        self.memory.0.extend(made.filter_map(|choice| choice.form));
+    }
+
+    /// What stands for the place that is being made; places in a list are one.
+    fn place(&self) -> u64 {
+        self.path.iter().fold(0, |place, segment| match segment {
+            Segment::Name(name) | Segment::Type(name) => hash(place, name),
+            Segment::Index(_) => mix(place, 0),
+        })
     }
 
     /// Whether it is time to come to an end.
@@ -291,6 +325,15 @@ impl Choices {
         }
         path
     }
+}
+
+const fn hash(seed: u64, text: &str) -> u64 {
+    let (mut hash, mut rest) = (seed, text.as_bytes());
+    while let [byte, more @ ..] = rest {
+        hash = mix(hash, *byte as u64);
+        rest = more;
+    }
+    hash
 }
 
 /// A number that looks random and follows from these two (the finaliser of SplitMix64).

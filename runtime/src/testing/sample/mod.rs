@@ -3,6 +3,9 @@
 //! The type is asked through its own `Deserialize` what it is made of, and is given numbers, text, lists and so on, a
 //! little of each. Types that read text of a certain form (ids, times, addresses, what checks itself) refuse most
 //! text; then another is tried at that place until one is taken. The same seed gives the same value.
+//!
+//! What a type does not ask for it does not get: in a struct with a `flatten`, and in a variant of an enum with a `tag`,
+//! fields that may be left out always are.
 
 mod choices;
 mod failure;
@@ -13,6 +16,7 @@ use std::any::type_name;
 
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::choices::Memory;
 use self::{choices::Choices, source::Source};
 
 /// The seed of a value that reads well: text says what it is for, numbers count up, nothing is empty.
@@ -45,7 +49,7 @@ const ATTEMPTS: usize = 400;
 /// # Errors
 /// The type refuses everything that was tried: it has a rule that made-up values do not meet.
 pub fn sample<T: DeserializeOwned>(seed: u64) -> Result<T, SampleError> {
-    Sampler::new(seed).sample()
+    Sampler::new(seed).sample(&mut Memory::default())
 }
 
 /// Makes up a value of this enum that is this variant, by the name that serde knows it by (for events, the stored
@@ -54,7 +58,7 @@ pub fn sample<T: DeserializeOwned>(seed: u64) -> Result<T, SampleError> {
 /// # Errors
 /// There is no such variant, or what it holds cannot be made up.
 pub fn sample_variant<T: DeserializeOwned>(variant: &str, seed: u64) -> Result<T, SampleError> {
-    Sampler::new(seed).variant(variant)
+    Sampler::new(seed).variant(variant, &mut Memory::default())
 }
 
 /// Where made-up values come from.
@@ -81,17 +85,21 @@ impl Sampler {
 
     /// Values of one kind come from a small pool, so that several values have ids, names and the like in common. What
     /// is in the pool follows from its seed.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) const fn pool(self, seed: u64) -> Self {
         Self { pool: Some(seed), ..self }
     }
 
-    pub(crate) fn sample<T: DeserializeOwned>(self) -> Result<T, SampleError> {
-        Ok(self.find(None)?.value)
+    pub(crate) fn sample<T: DeserializeOwned>(self, memory: &mut Memory) -> Result<T, SampleError> {
+        Ok(self.find(None, memory)?.value)
     }
 
-    pub(crate) fn variant<T: DeserializeOwned>(self, variant: &str) -> Result<T, SampleError> {
-        Ok(self.find(Some(variant))?.value)
+    pub(crate) fn variant<T: DeserializeOwned>(
+        self,
+        variant: &str,
+        memory: &mut Memory,
+    ) -> Result<T, SampleError> {
+        Ok(self.find(Some(variant), memory)?.value)
     }
 
     /// Tame values all the same, but with other variants, and without some of what may be absent.
@@ -103,32 +111,42 @@ impl Sampler {
     /// Also gives the enums in the value.
     #[cfg(feature = "testing")]
     pub(crate) fn variant_found<T: DeserializeOwned>(self, variant: &str) -> Result<Found<T>, SampleError> {
-        self.find(Some(variant))
+        self.find(Some(variant), &mut Memory::default())
     }
 
-    fn find<T: DeserializeOwned>(self, variant: Option<&str>) -> Result<Found<T>, SampleError> {
+    fn find<T: DeserializeOwned>(
+        self,
+        variant: Option<&str>,
+        memory: &mut Memory,
+    ) -> Result<Found<T>, SampleError> {
         let mut refused = None;
         for round in 0..ROUNDS {
             let seed = self.seed.wrapping_add(round.rotate_left(48));
+            let known = std::mem::take(memory);
             let mut choices = match round {
-                0 if self.tame => Choices::tame_but_for(seed, self.pool),
-                _ => Choices::new(seed, self.pool, self.seed == TAME && round == 0),
+                0 if self.tame => Choices::tame_but_for(seed, known, self.pool),
+                _ => Choices::new(known, seed, self.pool, self.seed == TAME && round == 0),
             };
             for _ in 0..ATTEMPTS {
                 let failure = match T::deserialize(Source::new(&mut choices, variant)) {
-                    Ok(value) => return Ok(Found { value, variants: choices.variants().collect() }),
+                    Ok(value) => {
+                        choices.remember();
+                        let variants = choices.variants().collect();
+                        *memory = choices.memory;
+                        return Ok(Found { value, variants });
+                    }
                     Err(failure) => failure,
                 };
-                let path = choices.path();
                 let more = choices.vary(&failure);
                 // What is refused first is the cause; later refusals are those of desperate choices elsewhere.
                 if choices.gave_up() || !more {
-                    refused.get_or_insert((path, failure.to_string()));
+                    refused.get_or_insert_with(|| (choices.path(), failure.to_string()));
                 }
                 if !more {
                     break;
                 }
             }
+            *memory = choices.memory;
         }
         let (path, cause) = refused.unwrap_or_else(|| (String::new(), "too many combinations".to_owned()));
         Err(SampleError { type_name: type_name::<T>(), path, cause })

@@ -87,7 +87,14 @@ impl<'a> Source<'a> {
         if let Some(word) = from.wrapping_add(attempt).checked_rem(words.len()).and_then(|at| words.get(at)) {
             return (*word).to_owned();
         }
-        text::text([self.choices.name(), self.choices.type_name()], self.choices.tame, attempt, entropy)
+        let known = self.choices.known_form();
+        match text::form(known, attempt) {
+            Some(form) => {
+                self.choices.note_form(index, form);
+                text::formed(form, known, attempt, entropy)
+            }
+            None => text::any([self.choices.name(), self.choices.type_name()], self.choices.tame, entropy),
+        }
     }
 
     /// How many elements a list gets, and which choice that was.
@@ -163,12 +170,12 @@ impl<'de> Deserializer<'de> for Source<'_> {
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failure> {
         const PLAIN: usize = 4;
         const KINDS: usize = PLAIN + 3;
-        let Chosen { attempt, entropy, .. } = self.choices.choose(KINDS + text::ATTEMPTS);
+        let Chosen { index, attempt, entropy } = self.choices.choose(KINDS + text::ATTEMPTS - 1);
         let from = if self.choices.tame { 0 } else { (entropy >> 8) as usize };
         let kind = if attempt < PLAIN { from.wrapping_add(attempt) % PLAIN } else { attempt };
         match kind {
             0 => self.deserialize_string(visitor),
-            1 => visitor.visit_u64(entropy >> 16 & 0xf),
+            1 => visitor.visit_u64(if self.choices.tame { index as u64 } else { entropy >> 16 & 0xf }),
             2 => visitor.visit_bool(entropy >> 16 & 1 == 0),
             3 => visitor.visit_f64(1.5),
             4 => {
@@ -181,8 +188,8 @@ impl<'de> Deserializer<'de> for Source<'_> {
             }
             6 => visitor.visit_unit(),
             _ => {
-                let names = [self.choices.name(), self.choices.type_name()];
-                visitor.visit_string(text::text(names, self.choices.tame, attempt - KINDS, entropy))
+                let form = text::form(None, attempt - KINDS + 1).unwrap_or_default();
+                visitor.visit_string(text::formed(form, None, attempt - KINDS, entropy))
             }
         }
     }

@@ -276,7 +276,9 @@ fn a_tame_value_reads_well() {
 #[test]
 fn values_from_a_pool_meet_again() {
     let pooled = |pool| -> BTreeSet<_> {
-        let letters = SEEDS.map(|seed| Sampler::new(seed).pool(pool).sample::<Letter>().unwrap());
+        let mut memory = Memory::default();
+        let letters = SEEDS.map(|seed| Sampler::new(seed).pool(pool).sample::<Letter>(&mut memory).unwrap());
+        let letters = letters.collect::<Vec<_>>().into_iter();
         letters.flat_map(|letter| [letter.from.0, letter.to.0]).collect()
     };
     assert_eq!(pooled(1).len(), 3);

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use uuid::Uuid;
 
+use super::choices::mix;
+
 const WORDS: [&str; 16] = [
     "apple", "bridge", "cloud", "door", "engine", "forest", "garden", "harbour", "island", "jacket",
     "kettle", "lamp", "mirror", "needle", "orange", "pencil",
@@ -58,24 +60,39 @@ const FORMS: [Form; 36] = [
     |_| String::new(),
 ];
 
-/// How many texts can be tried at a place.
-pub(super) const ATTEMPTS: usize = FORMS.len() + 1;
+/// How many texts can be tried at a place: each form twice, as some of a form are refused and others not.
+pub(super) const ATTEMPTS: usize = 2 * FORMS.len() + 1;
 
-/// A text for this place. The first is what the place sounds like, or anything; the others are of one form each.
-pub(super) fn text(names: [Option<&str>; 2], tame: bool, attempt: usize, entropy: u64) -> String {
-    if let Some(form) = attempt.checked_sub(1).and_then(|form| FORMS.get(form)) {
-        return form(entropy >> 8);
+/// How often a form that is known to be taken is tried before others.
+const KNOWN: usize = 4;
+
+/// The form that is tried in this attempt; `None` is what the place sounds like, or anything. `known` is the form that
+/// was taken at the place before.
+pub(super) const fn form(known: Option<usize>, attempt: usize) -> Option<usize> {
+    match (known, attempt) {
+        (Some(known), 0..KNOWN) => Some(known),
+        (Some(_), _) => Some((attempt - KNOWN) % FORMS.len()),
+        (None, 0) => None,
+        (None, _) => Some((attempt - 1) % FORMS.len()),
     }
+}
+
+/// A text of this form; another one where the form is tried again.
+pub(super) fn formed(form: usize, known: Option<usize>, attempt: usize, entropy: u64) -> String {
+    let again = if known.is_some() { attempt > 0 } else { attempt > FORMS.len() };
+    let which = if again { mix(entropy, attempt as u64) } else { entropy >> 8 };
+    FORMS.get(form).map(|form| form(which)).unwrap_or_default()
+}
+
+/// A text as the place sounds, or anything.
+pub(super) fn any(names: [Option<&str>; 2], tame: bool, entropy: u64) -> String {
     let form = names.into_iter().flatten().find_map(form_of);
     match (form, entropy % 32) {
         (Some(form), _) if tame => form(entropy >> 8),
         (None, _) if tame => names.into_iter().flatten().next().unwrap_or("text").to_owned(),
         (Some(form), 0..28) => form(entropy >> 8),
         (_, 28..30) => ODD.get((entropy >> 8) as usize % ODD.len()).copied().unwrap_or_default().to_owned(),
-        (_, 30) => FORMS
-            .get((entropy >> 8) as usize % FORMS.len())
-            .map(|form| form(entropy >> 16))
-            .unwrap_or_default(),
+        (_, 30) => formed((entropy >> 8) as usize % FORMS.len(), None, 0, entropy >> 8),
         (_, 31) => format!("{} ", word(entropy >> 8)).repeat(40),
         _ => word(entropy >> 8).to_owned(),
     }
