@@ -8,6 +8,7 @@ mod id;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use proc_macro::TokenStream;
 

@@ -37,6 +37,8 @@ pub(super) struct Options {
     pub(super) command: Option<Ident>,
     pub(super) event_derive: Vec<Derive>,
     pub(super) command_derive: Vec<Derive>,
+    /// Where `locked` stands.
+    pub(super) locked: Option<Span>,
     pub(super) krate: Path,
 }
 

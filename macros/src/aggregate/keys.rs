@@ -73,7 +73,7 @@ pub(super) const OPTIONS: &[&str] = &[
 pub(super) const USUAL_DERIVES: &[&str] = &["Clone", "Debug", "PartialEq", "Serialize", "Deserialize"];
 
 /// Keys of the language that this version does not carry out yet. They are refused, never ignored.
-const LATER: &[&str] = &["snapshot", "locked"];
+const LATER: &[&str] = &["snapshot"];
 
 /// Attributes of the compiler that a misspelt key of ours must not be taken for.
 const BUILT_IN: &[&str] =

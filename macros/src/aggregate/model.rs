@@ -19,6 +19,8 @@ pub(super) struct Model {
     pub(super) category: String,
     pub(super) event_derive: Vec<Derive>,
     pub(super) command_derive: Vec<Derive>,
+    /// Where `locked` stands.
+    pub(super) locked: Option<Span>,
     pub(super) krate: Path,
     /// The type of the id.
     pub(super) id: Type,

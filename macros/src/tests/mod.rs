@@ -1,6 +1,7 @@
 //! The derive without a compiler: what it writes, and that it survives what it reads.
 
 mod expansion;
+mod lock;
 mod robustness;
 
 use proc_macro2::TokenStream;

@@ -1,5 +1,5 @@
 //! Testing: given / when / then for the domain, and made-up values; with the feature `testing` the laws of a model, the
-//! contract for stores, and stores that misbehave on purpose.
+//! lock of what was published, the contract for stores, and stores that misbehave on purpose.
 
 #[cfg(feature = "testing")]
 pub mod chaos;
@@ -8,11 +8,13 @@ pub mod contract;
 mod given;
 #[cfg(feature = "testing")]
 pub mod laws;
+#[cfg(feature = "testing")]
+pub mod lock;
 pub mod sample;
 
 #[cfg(feature = "testing")]
 #[doc(inline)]
-pub use crate::contract_tests;
+pub use crate::{contract_tests, locked};
 pub use given::{Given, When};
 /// What strategies are written with, in the version that [`laws!`](crate::laws!) takes them in.
 #[cfg(feature = "testing")]

@@ -85,3 +85,5 @@ pub mod badge;
 mod private;
 
 pub use badge::Badge;
+
+events::locked!(Badge, badge::Pass, badge::Relic, private::Drawer);

@@ -4,6 +4,9 @@ use factum::{Aggregate, Rejection};
 
 use super::{Incident, IncidentCommand, IncidentError, IncidentEvent, IncidentNumber, Status, UserNumber};
 
+// What was published stays readable: compared with `factum.lock/`, which `FACTUM_LOCK=update cargo test` writes.
+factum::locked!(Incident);
+
 factum::laws!(Incident);
 
 const ANN: UserNumber = UserNumber(1);

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Attribute, Type, ext::IdentExt};
+use syn::{Attribute, ext::IdentExt};
 
 use super::{
     super::{
@@ -11,6 +11,7 @@ use super::{
     },
     docs_text, evolution, unique,
 };
+use crate::written::type_text;
 
 pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
     let Model { ident, event, krate, category, .. } = model;
@@ -123,25 +124,4 @@ fn reads(model: &Model, reads: &Reads) -> TokenStream {
             quote!(#krate::model::Reads::Fields(&[#(#names),*]))
         }
     }
-}
-
-/// A type as people write it.
-pub(super) fn type_text(ty: &Type) -> String {
-    let mut text = ty.to_token_stream().to_string();
-    for (spaced, tight) in [
-        (" :: ", "::"),
-        (":: ", "::"),
-        (" < ", "<"),
-        (" >", ">"),
-        (" ,", ","),
-        ("& ", "&"),
-        ("( ", "("),
-        (" )", ")"),
-        ("[ ", "["),
-        (" ]", "]"),
-        (" ;", ";"),
-    ] {
-        text = text.replace(spaced, tight);
-    }
-    text
 }

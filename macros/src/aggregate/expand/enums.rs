@@ -4,6 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Ident, Path, Type};
 
+use crate::written;
+
 use super::{
     super::{
         ast::Derive,
@@ -144,7 +146,7 @@ fn body(fields: &[Payload], unnamed: &[Type], serde: bool) -> TokenStream {
         let Payload { ident, ty, docs, foreign, .. } = field;
         let foreign = foreign.iter().filter(|attr| serde || !attr.path().is_ident("serde"));
         let fallback = docs.is_empty().then(|| {
-            let text = format!("`{}`", description::type_text(ty));
+            let text = format!("`{}`", written::type_text(ty));
             quote!(#[doc = #text])
         });
         quote!(#(#docs)* #fallback #(#foreign)* #ident: #ty)

@@ -6,15 +6,13 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Expr, ext::IdentExt, spanned::Spanned};
 
-use super::{
-    super::{
-        ast::Since,
-        member,
-        model::{Event, Model, Payload},
-        parse::serde_words,
-    },
-    description,
+use super::super::{
+    ast::Since,
+    member,
+    model::{Event, Model, Payload},
+    parse::serde_words,
 };
+use crate::written::type_text;
 
 /// `Event::upcast`, if any event has an older version.
 pub(super) fn upcast(model: &Model) -> Option<TokenStream> {
@@ -80,7 +78,7 @@ pub(super) fn changes(model: &Model, event: &Event) -> Vec<TokenStream> {
     for upcast in &event.evolution.upcasts {
         let with = match &upcast.with {
             Some(path) => {
-                let path = description::type_text(&syn::parse_quote!(#path));
+                let path = type_text(&syn::parse_quote!(#path));
                 quote!(::core::option::Option::Some(#path))
             }
             None => quote!(::core::option::Option::None),

@@ -42,6 +42,7 @@ fn read(attrs: &[&Attribute], broken: &mut Broken, errors: &mut Errors) -> Optio
         command: None,
         event_derive: Vec::new(),
         command_derive: Vec::new(),
+        locked: None,
         krate: syn::parse_quote!(::factum),
     };
     let mut seen: Vec<String> = Vec::new();
@@ -94,6 +95,8 @@ fn option(
         "command" => options.command = Some(enum_name(input, &key, "a name: `command = MyCommand`", errors)?),
         "event_derive" => options.event_derive = derives(input, &key)?,
         "command_derive" => options.command_derive = derives(input, &key)?,
+        "locked" if input.is_empty() || input.peek(Token![,]) => options.locked = Some(key.span()),
+        "locked" => return Err(input.error("`locked` stands alone: `#[aggregate(locked)]`")),
         _ => {
             let what = "a path: `crate = my::factum`";
             input.parse::<Token![=]>().map_err(|error| wrong(&error, &key, what))?;

@@ -66,6 +66,7 @@ pub(super) fn resolve(item: Item, errors: &mut Errors) -> Model {
         category,
         event_derive: options.event_derive,
         command_derive: options.command_derive,
+        locked: options.locked,
         krate: options.krate,
         id,
         fields: resolved,

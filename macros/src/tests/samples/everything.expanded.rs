@@ -1172,3 +1172,6 @@ const _: () = {
         }
     }
 };
+const _: ::core::option::Option<&::core::primitive::str> = ::core::option_env!(
+    "FACTUM_LOCK"
+);

@@ -784,3 +784,6 @@ const _: () = {
         }
     }
 };
+const _: ::core::option::Option<&::core::primitive::str> = ::core::option_env!(
+    "FACTUM_LOCK"
+);

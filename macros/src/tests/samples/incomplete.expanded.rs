@@ -59,22 +59,22 @@
 pub enum CartEvent {
     ///The first event of a stream. Sets `customer`. Recorded by [`CartCommand::Open`].
     Opened {
-        ///`[();::core::compile_error ! { "`#[require(condition, error)]` takes a condition and the error to give when it does not hold" }]`
+        ///`[(); ::core::compile_error!{"`#[require(condition, error)]` takes a condition and the error to give when it does not hold"}]`
         customer: [(); ::core::compile_error! {
             "`#[require(condition, error)]` takes a condition and the error to give when it does not hold"
         }],
-        ///`[();::core::compile_error ! { "`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)" }]`
+        ///`[(); ::core::compile_error!{"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)"}]`
         coupon: [(); ::core::compile_error! {
             "`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)"
         }],
     },
     ///Recorded by [`CartCommand::Add`].
     Added {
-        ///`[();::core::compile_error ! { "`item` needs a type after the `:`: write `item: Type`" }]`
+        ///`[(); ::core::compile_error!{"`item` needs a type after the `:`: write `item: Type`"}]`
         item: [(); ::core::compile_error! {
             "`item` needs a type after the `:`: write `item: Type`"
         }],
-        ///`[();::core::compile_error ! { "`count` needs a `:` before its type: write `count: Type`" }]`
+        ///`[(); ::core::compile_error!{"`count` needs a `:` before its type: write `count: Type`"}]`
         count: [(); ::core::compile_error! {
             "`count` needs a `:` before its type: write `count: Type`"
         }],
@@ -103,22 +103,22 @@ pub enum CartEvent {
 pub enum CartCommand {
     ///Records [`CartEvent::Opened`].
     Open {
-        ///`[();::core::compile_error ! { "`#[require(condition, error)]` takes a condition and the error to give when it does not hold" }]`
+        ///`[(); ::core::compile_error!{"`#[require(condition, error)]` takes a condition and the error to give when it does not hold"}]`
         customer: [(); ::core::compile_error! {
             "`#[require(condition, error)]` takes a condition and the error to give when it does not hold"
         }],
-        ///`[();::core::compile_error ! { "`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)" }]`
+        ///`[(); ::core::compile_error!{"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)"}]`
         coupon: [(); ::core::compile_error! {
             "`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)"
         }],
     },
     ///Records [`CartEvent::Added`].
     Add {
-        ///`[();::core::compile_error ! { "`item` needs a type after the `:`: write `item: Type`" }]`
+        ///`[(); ::core::compile_error!{"`item` needs a type after the `:`: write `item: Type`"}]`
         item: [(); ::core::compile_error! {
             "`item` needs a type after the `:`: write `item: Type`"
         }],
-        ///`[();::core::compile_error ! { "`count` needs a `:` before its type: write `count: Type`" }]`
+        ///`[(); ::core::compile_error!{"`count` needs a `:` before its type: write `count: Type`"}]`
         count: [(); ::core::compile_error! {
             "`count` needs a `:` before its type: write `count: Type`"
         }],
@@ -173,14 +173,14 @@ const _: () = {
                     ::factum::model::PayloadModel {
                         name: "customer",
                         member: "customer",
-                        ty: "[();::core::compile_error ! { \"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\" }]",
+                        ty: "[(); ::core::compile_error!{\"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\"}]",
                         docs: "",
                         audit: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "coupon",
                         member: "coupon",
-                        ty: "[();::core::compile_error ! { \"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)\" }]",
+                        ty: "[(); ::core::compile_error!{\"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)\"}]",
                         docs: "",
                         audit: false,
                     },
@@ -206,14 +206,14 @@ const _: () = {
                     ::factum::model::PayloadModel {
                         name: "item",
                         member: "item",
-                        ty: "[();::core::compile_error ! { \"`item` needs a type after the `:`: write `item: Type`\" }]",
+                        ty: "[(); ::core::compile_error!{\"`item` needs a type after the `:`: write `item: Type`\"}]",
                         docs: "",
                         audit: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "count",
                         member: "count",
-                        ty: "[();::core::compile_error ! { \"`count` needs a `:` before its type: write `count: Type`\" }]",
+                        ty: "[(); ::core::compile_error!{\"`count` needs a `:` before its type: write `count: Type`\"}]",
                         docs: "",
                         audit: false,
                     },
@@ -290,7 +290,7 @@ const _: () = {
                 },
                 ::factum::model::FieldModel {
                     name: "customer",
-                    ty: "[();::core::compile_error ! { \"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\" }]",
+                    ty: "[(); ::core::compile_error!{\"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\"}]",
                     docs: "",
                     role: ::factum::model::FieldRole::State,
                 },
@@ -310,14 +310,14 @@ const _: () = {
                         ::factum::model::PayloadModel {
                             name: "customer",
                             member: "customer",
-                            ty: "[();::core::compile_error ! { \"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\" }]",
+                            ty: "[(); ::core::compile_error!{\"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\"}]",
                             docs: "",
                             audit: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "coupon",
                             member: "coupon",
-                            ty: "[();::core::compile_error ! { \"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)\" }]",
+                            ty: "[(); ::core::compile_error!{\"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)\"}]",
                             docs: "",
                             audit: false,
                         },
@@ -334,14 +334,14 @@ const _: () = {
                         ::factum::model::PayloadModel {
                             name: "item",
                             member: "item",
-                            ty: "[();::core::compile_error ! { \"`item` needs a type after the `:`: write `item: Type`\" }]",
+                            ty: "[(); ::core::compile_error!{\"`item` needs a type after the `:`: write `item: Type`\"}]",
                             docs: "",
                             audit: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "count",
                             member: "count",
-                            ty: "[();::core::compile_error ! { \"`count` needs a `:` before its type: write `count: Type`\" }]",
+                            ty: "[(); ::core::compile_error!{\"`count` needs a `:` before its type: write `count: Type`\"}]",
                             docs: "",
                             audit: false,
                         },

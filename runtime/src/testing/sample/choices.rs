@@ -26,6 +26,8 @@ pub(super) struct Choices {
     seed: u64,
     pool: Option<u64>,
     pub(super) tame: bool,
+    /// What variants and absent values follow from where the rest is tame.
+    forms: Option<u64>,
     made: Vec<Choice>,
     next: usize,
     path: Vec<Segment>,
@@ -38,6 +40,8 @@ pub(super) struct Choices {
     open: Vec<(&'static str, &'static str)>,
     /// The variants that were found to hold their own enum again.
     recursive: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    /// The enums in the value, and their variants.
+    variants: BTreeSet<(&'static str, &'static str)>,
 }
 
 /// A choice, and what was learnt about it.
@@ -80,6 +84,7 @@ impl Choices {
             seed,
             pool,
             tame,
+            forms: None,
             made: Vec::new(),
             next: 0,
             path: Vec::new(),
@@ -89,6 +94,25 @@ impl Choices {
             depth: 0,
             open: Vec::new(),
             recursive: BTreeMap::new(),
+            variants: BTreeSet::new(),
+        }
+    }
+
+    /// The same, tame but for which variants and absent values there are.
+    pub(super) fn tame_but_for(forms: u64, memory: Memory, pool: Option<u64>) -> Self {
+        Self { forms: Some(forms), ..Self::new(memory, 0, pool, true) }
+    }
+
+    /// The enums in the value, and which of their variants they are.
+    pub(super) fn variants(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.variants.iter().copied()
+    }
+
+    /// What a choice of a form should depend on, unless it is the first form that is wanted.
+    pub(super) fn form(&self, chosen: &Chosen) -> Option<u64> {
+        match self.forms {
+            Some(forms) => Some(mix(forms, chosen.index as u64)),
+            None => (!self.tame).then_some(chosen.entropy),
         }
     }
 
@@ -98,6 +122,7 @@ impl Choices {
         (self.map_ended, self.map_keyed) = (None, None);
         self.path.clear();
         self.open.clear();
+        self.variants.clear();
     }
 
     /// A choice among `limit` possibilities.
@@ -247,7 +272,7 @@ impl Choices {
         let recursive = self.recursive.get(name).filter(|_| self.deep());
         let ending: Vec<_> =
             variants.iter().filter(|variant| !recursive.is_some_and(|all| all.contains(*variant))).collect();
-        let from = if self.tame { 0 } else { (chosen.entropy >> 16) as usize };
+        let from = self.form(&chosen).map_or(0, |entropy| (entropy >> 16) as usize);
         let of = |count: usize| from.wrapping_add(chosen.attempt).checked_rem(count);
         let ending = of(ending.len()).and_then(|at| ending.get(at).copied());
         ending.or_else(|| of(variants.len()).and_then(|at| variants.get(at))).copied()
@@ -255,6 +280,7 @@ impl Choices {
 
     pub(super) fn open(&mut self, name: &'static str, variant: &'static str) {
         self.open.push((name, variant));
+        self.variants.insert((name, variant));
     }
 
     pub(super) fn close(&mut self) {

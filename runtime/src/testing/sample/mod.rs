@@ -67,11 +67,21 @@ pub fn sample_variant<T: DeserializeOwned>(variant: &str, seed: u64) -> Result<T
 pub(crate) struct Sampler {
     seed: u64,
     pool: Option<u64>,
+    /// The seed is for variants and absent values alone.
+    tame: bool,
+}
+
+/// A made-up value.
+pub(crate) struct Found<T> {
+    pub(crate) value: T,
+    /// The enums in it, and which of their variants they are.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "the lock looks at it"))]
+    pub(crate) variants: Vec<(&'static str, &'static str)>,
 }
 
 impl Sampler {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { seed, pool: None }
+        Self { seed, pool: None, tame: false }
     }
 
     /// Values of one kind come from a small pool, so that several values have ids, names and the like in common. What
@@ -82,7 +92,7 @@ impl Sampler {
     }
 
     pub(crate) fn sample<T: DeserializeOwned>(self, memory: &mut Memory) -> Result<T, SampleError> {
-        self.find(None, memory)
+        Ok(self.find(None, memory)?.value)
     }
 
     pub(crate) fn variant<T: DeserializeOwned>(
@@ -90,21 +100,41 @@ impl Sampler {
         variant: &str,
         memory: &mut Memory,
     ) -> Result<T, SampleError> {
-        self.find(Some(variant), memory)
+        Ok(self.find(Some(variant), memory)?.value)
     }
 
-    fn find<T: DeserializeOwned>(self, variant: Option<&str>, memory: &mut Memory) -> Result<T, SampleError> {
+    /// Tame values all the same, but with other variants, and without some of what may be absent.
+    #[cfg(feature = "testing")]
+    pub(crate) const fn tame(self) -> Self {
+        Self { tame: true, ..self }
+    }
+
+    /// Also gives the enums in the value.
+    #[cfg(feature = "testing")]
+    pub(crate) fn variant_found<T: DeserializeOwned>(self, variant: &str) -> Result<Found<T>, SampleError> {
+        self.find(Some(variant), &mut Memory::default())
+    }
+
+    fn find<T: DeserializeOwned>(
+        self,
+        variant: Option<&str>,
+        memory: &mut Memory,
+    ) -> Result<Found<T>, SampleError> {
         let mut refused = None;
         for round in 0..ROUNDS {
-            let tame = self.seed == TAME && round == 0;
             let seed = self.seed.wrapping_add(round.rotate_left(48));
-            let mut choices = Choices::new(std::mem::take(memory), seed, self.pool, tame);
+            let known = std::mem::take(memory);
+            let mut choices = match round {
+                0 if self.tame => Choices::tame_but_for(seed, known, self.pool),
+                _ => Choices::new(known, seed, self.pool, self.seed == TAME && round == 0),
+            };
             for _ in 0..ATTEMPTS {
                 let failure = match T::deserialize(Source::new(&mut choices, variant)) {
                     Ok(value) => {
                         choices.remember();
+                        let variants = choices.variants().collect();
                         *memory = choices.memory;
-                        return Ok(value);
+                        return Ok(Found { value, variants });
                     }
                     Err(failure) => failure,
                 };

@@ -238,9 +238,10 @@ impl<'de> Deserializer<'de> for Source<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        let Chosen { attempt, entropy, .. } = self.choices.choose(2);
-        let first = !self.choices.deep() && (self.choices.tame || (entropy >> 8) % 4 != 0);
-        if first == (attempt == 0) {
+        let chosen = self.choices.choose(2);
+        let form = self.choices.form(&chosen);
+        let first = !self.choices.deep() && form.is_none_or(|entropy| (entropy >> 8) % 4 != 0);
+        if first == (chosen.attempt == 0) {
             visitor.visit_some(Self::part(self.choices))
         } else {
             visitor.visit_none()

@@ -1,4 +1,4 @@
-// `locked` is refused until it is carried out, never ignored.
+// `locked` where there is no lock: the build lacks a part of the sources.
 use factum::Aggregate;
 
 #[derive(Aggregate)]
