@@ -56,7 +56,7 @@ fn run(what: &str) {
     let ours = || -> Vec<_> {
         stored
             .iter()
-            .filter_map(|(name, payload)| derived::IncidentEvent::decode(name, 1, payload).ok())
+            .filter_map(|(name, payload)| derived::IncidentEvent::decode(name, 1, payload).ok()?.one())
             .collect()
     };
     let by_hand = || -> Vec<_> {
@@ -154,7 +154,7 @@ fn measured_factum_decode_fold(stored: &[(&'static str, String)]) -> Fold<derive
     let mut fold = Fold::new(1);
     for (name, payload) in stored {
         match <derived::Incident as Aggregate>::Event::decode(name, 1, payload) {
-            Ok(event) => drop(fold.apply(event)),
+            Ok(event) => drop(fold.apply_decoded(event)),
             Err(error) => eprintln!("{error}"),
         }
     }

@@ -23,7 +23,7 @@ pub(super) async fn decode(effort: Effort) -> Result<Row, Error> {
             if side == 0 {
                 let mut fold = Fold::<Incident>::new(1);
                 for (name, payload) in &stored {
-                    fold.apply(IncidentEvent::decode(name, 1, payload)?)?;
+                    fold.apply_decoded(IncidentEvent::decode(name, 1, payload)?)?;
                 }
                 black_box(fold);
             } else {
