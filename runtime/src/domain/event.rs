@@ -53,12 +53,11 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     ///
     /// # Errors
     /// There is no such event, the schema version is not known, the payload does not fit, or an `#[upcast]` failed.
-    // Called once for each event of a load; older versions are out of the way.
-    #[inline(always)]
+    #[inline]
     fn decode(name: &str, schema: u32, payload: &str) -> Result<Decoded<Self>, DecodeError> {
-        match codec::decode::<Self>(name, payload) {
-            Ok(event) if event.schema() == schema => Ok(Decoded::One(event)),
-            decoded => decode_other(name, schema, payload, decoded.err()),
+        match decode_today(name, schema, payload) {
+            Ok(event) => Ok(Decoded::One(event)),
+            Err(cause) => decode_other(name, schema, payload, cause),
         }
     }
 
@@ -69,9 +68,24 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     }
 }
 
+/// The event with this stored name, if it is of today's version; else what speaks against reading it as such, unless it is
+/// the version alone.
+#[inline(always)]
+pub(crate) fn decode_today<E: Event>(
+    name: &str,
+    schema: u32,
+    payload: &str,
+) -> Result<E, Option<serde_json::Error>> {
+    match codec::decode::<E>(name, payload) {
+        Ok(event) if event.schema() == schema => Ok(event),
+        Ok(_) => Err(None),
+        Err(cause) => Err(Some(cause)),
+    }
+}
+
 /// An event that is not of today's version, or not to be read as such because of `cause`.
 #[cold]
-fn decode_other<E: Event>(
+pub(crate) fn decode_other<E: Event>(
     name: &str,
     schema: u32,
     payload: &str,

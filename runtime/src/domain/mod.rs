@@ -22,6 +22,7 @@ pub use context::Context;
 pub use decision::{Decision, IntoEvents, InvalidDecision, Rejection};
 pub use decoded::Decoded;
 pub use event::{DecodeError, DecodeFailure, Event};
+pub(crate) use event::{decode_other, decode_today};
 pub use fold::{Fold, FoldError, FoldErrorKind, Versioned};
 pub use id::{AggregateId, SampleId};
 pub use metadata::Metadata;

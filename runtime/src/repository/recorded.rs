@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Aggregate, DecodeError, DecodeFailure, Decoded, Event, Metadata, Version,
+    Aggregate, DecodeError, DecodeFailure, Decoded, Event, Metadata, Version, domain,
     store::{EventId, Fact, Position, RecordedEvent, StreamId},
 };
 
@@ -76,11 +76,21 @@ impl<E: Event> Recorded<E> {
     }
 }
 
-/// The event in what a store has read, or what it is today.
-#[inline]
-pub(super) fn decode<E: Event>(fact: Fact<'_>) -> Result<Decoded<E>, DecodeError> {
+/// What an event that a store has read is today.
+fn decode<E: Event>(fact: Fact<'_>) -> Result<Decoded<E>, DecodeError> {
     match fact.payload {
         Ok(payload) => E::decode(fact.name, fact.schema, payload),
+        Err(_) => decode_other(fact, None),
+    }
+}
+
+/// The same for an event that is not of today's version, or not to be read as such because of `cause`.
+pub(super) fn decode_other<E: Event>(
+    fact: Fact<'_>,
+    cause: Option<serde_json::Error>,
+) -> Result<Decoded<E>, DecodeError> {
+    match fact.payload {
+        Ok(payload) => domain::decode_other(fact.name, fact.schema, payload, cause),
         Err(other) => Err(DecodeError {
             event: fact.name.to_string(),
             schema: fact.schema,
