@@ -15,7 +15,7 @@ use crate::{
 pub struct Recorded<E> {
     /// What happened.
     pub event: E,
-    /// The id of the event, unique in the world.
+    /// The id of the stored event, unique in the world. Where it is several events today, all of them have it.
     pub id: EventId,
     /// The stream that it belongs to.
     pub stream: StreamId,
