@@ -56,9 +56,9 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// several events of it: those [`decode_all`](Self::decode_all) gives.
     #[inline]
     fn decode(name: &str, schema: u32, payload: &str) -> Result<Self, DecodeError> {
-        match Self::decode_all(name, schema, payload)? {
-            Decoded::One(event) => Ok(event),
-            Decoded::Several(events) => Err(several(name, schema, events.len())),
+        match decode_today(name, schema, payload) {
+            Ok(event) => Ok(event),
+            Err(cause) => only(name, schema, decode_other(name, schema, payload, cause)?),
         }
     }
 
@@ -66,12 +66,11 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     ///
     /// # Errors
     /// There is no such event, the schema version is not known, the payload does not fit, or an `#[upcast]` failed.
-    // Called once for each event of a load; older versions are out of the way.
-    #[inline(always)]
+    #[inline]
     fn decode_all(name: &str, schema: u32, payload: &str) -> Result<Decoded<Self>, DecodeError> {
-        match codec::decode::<Self>(name, payload) {
-            Ok(event) if event.schema() == schema => Ok(Decoded::One(event)),
-            decoded => decode_other(name, schema, payload, decoded.err()),
+        match decode_today(name, schema, payload) {
+            Ok(event) => Ok(Decoded::One(event)),
+            Err(cause) => decode_other(name, schema, payload, cause),
         }
     }
 
@@ -82,15 +81,35 @@ pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
     }
 }
 
-/// Where one event was wanted.
-#[cold]
-pub(crate) fn several(name: &str, schema: u32, events: usize) -> DecodeError {
-    DecodeError { event: name.to_owned(), schema, failure: DecodeFailure::Several { events } }
+/// The event, where one was wanted.
+pub(crate) fn only<T>(name: &str, schema: u32, decoded: Decoded<T>) -> Result<T, DecodeError> {
+    match decoded {
+        Decoded::One(event) => Ok(event),
+        Decoded::Several(events) => {
+            let failure = DecodeFailure::Several { events: events.len() };
+            Err(DecodeError { event: name.to_owned(), schema, failure })
+        }
+    }
+}
+
+/// The event with this stored name, if it is of today's version; else what speaks against reading it as such, unless it is
+/// the version alone.
+#[inline(always)]
+pub(crate) fn decode_today<E: Event>(
+    name: &str,
+    schema: u32,
+    payload: &str,
+) -> Result<E, Option<serde_json::Error>> {
+    match codec::decode::<E>(name, payload) {
+        Ok(event) if event.schema() == schema => Ok(event),
+        Ok(_) => Err(None),
+        Err(cause) => Err(Some(cause)),
+    }
 }
 
 /// An event that is not of today's version, or not to be read as such because of `cause`.
 #[cold]
-fn decode_other<E: Event>(
+pub(crate) fn decode_other<E: Event>(
     name: &str,
     schema: u32,
     payload: &str,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{LoadError, PAGE, recorded};
 use crate::{
     Aggregate, Decoded, Event, Fold, Version, Versioned,
-    domain::model::EventModel,
+    domain::{decode_today, model::EventModel},
     store::{Appended, Fact, Position, Store, StreamId, Tail},
 };
 
@@ -74,7 +74,13 @@ pub(super) async fn catch_up<A: Aggregate>(
             if version > known {
                 apply(&mut loaded.fold, stream, fact, happened)?;
             } else if let Some(happened) = happened {
-                note(happened, &decode::<A>(stream, fact)?);
+                // Such an event is in the fold already.
+                let decoded = recorded::decode::<A::Event>(fact).map_err(|cause| LoadError::Decode {
+                    stream: stream.clone(),
+                    version,
+                    cause,
+                })?;
+                decoded.as_slice().iter().for_each(|event| note(happened, event.model()));
             }
             from = version.next();
         }
@@ -152,23 +158,42 @@ fn apply<A: Aggregate>(
     if found != expected {
         return Err(LoadError::Gap { stream: stream.clone(), expected, found });
     }
-    let decoded = decode::<A>(stream, fact)?;
+    // The way of nearly all events, with nothing between decoding and fold.
+    let cause = match fact.payload {
+        Ok(payload) => match decode_today::<A::Event>(fact.name, fact.schema, payload) {
+            Ok(event) => {
+                if let Some(happened) = happened {
+                    note(happened, event.model());
+                }
+                return fold.apply(event).map_err(|cause| LoadError::Fold { stream: stream.clone(), cause });
+            }
+            Err(cause) => cause,
+        },
+        Err(_) => None,
+    };
+    apply_other(fold, stream, fact, cause, happened)
+}
+
+/// Takes an event that is not of today's version.
+#[cold]
+fn apply_other<A: Aggregate>(
+    fold: &mut Fold<A>,
+    stream: &StreamId,
+    fact: Fact<'_>,
+    cause: Option<serde_json::Error>,
+    happened: Option<&mut Vec<&'static EventModel>>,
+) -> Result<(), LoadError> {
+    let decoded: Decoded<A::Event> = recorded::decode_other(fact, cause)
+        .map_err(|cause| LoadError::Decode { stream: stream.clone(), version: fact.version, cause })?;
     if let Some(happened) = happened {
-        note(happened, &decoded);
+        decoded.as_slice().iter().for_each(|event| note(happened, event.model()));
     }
     fold.apply_decoded(decoded).map_err(|cause| LoadError::Fold { stream: stream.clone(), cause })
 }
 
-fn decode<A: Aggregate>(stream: &StreamId, fact: Fact<'_>) -> Result<Decoded<A::Event>, LoadError> {
-    let version = fact.version;
-    recorded::decode(fact).map_err(|cause| LoadError::Decode { stream: stream.clone(), version, cause })
-}
-
 /// Each kind of event once.
-fn note<E: Event>(happened: &mut Vec<&'static EventModel>, decoded: &Decoded<E>) {
-    for model in decoded.as_slice().iter().map(Event::model) {
-        if happened.iter().all(|event| event.name != model.name) {
-            happened.push(model);
-        }
+fn note(happened: &mut Vec<&'static EventModel>, model: &'static EventModel) {
+    if happened.iter().all(|event| event.name != model.name) {
+        happened.push(model);
     }
 }

@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Aggregate, DecodeError, DecodeFailure, Decoded, Event, Metadata, Version,
-    domain::several,
+    Aggregate, DecodeError, DecodeFailure, Decoded, Event, Metadata, Version, domain,
     store::{EventId, Fact, Position, RecordedEvent, StreamId},
 };
 
@@ -16,7 +15,7 @@ use crate::{
 pub struct Recorded<E> {
     /// What happened.
     pub event: E,
-    /// The id of the event, unique in the world.
+    /// The id of the stored event, unique in the world. Where it is several events today, all of them have it.
     pub id: EventId,
     /// The stream that it belongs to.
     pub stream: StreamId,
@@ -61,10 +60,7 @@ impl<E: Event> Recorded<E> {
     /// events today: those [`decode_all`](Self::decode_all) gives.
     pub fn decode(recorded: RecordedEvent) -> Result<Self, DecodeError> {
         let (name, schema) = (recorded.name.clone(), recorded.schema);
-        match Self::decode_all(recorded)? {
-            Decoded::One(event) => Ok(event),
-            Decoded::Several(events) => Err(several(&name, schema, events.len())),
-        }
+        domain::only(&name, schema, Self::decode_all(recorded)?)
     }
 
     /// Decodes what a store has read. Where it has become several events, all of them have the envelope of the one that is
@@ -90,11 +86,21 @@ impl<E: Event> Recorded<E> {
     }
 }
 
-/// The event in what a store has read, or what it is today.
-#[inline]
+/// What an event that a store has read is today.
 pub(super) fn decode<E: Event>(fact: Fact<'_>) -> Result<Decoded<E>, DecodeError> {
     match fact.payload {
         Ok(payload) => E::decode_all(fact.name, fact.schema, payload),
+        Err(_) => decode_other(fact, None),
+    }
+}
+
+/// The same for an event that is not of today's version, or not to be read as such because of `cause`.
+pub(super) fn decode_other<E: Event>(
+    fact: Fact<'_>,
+    cause: Option<serde_json::Error>,
+) -> Result<Decoded<E>, DecodeError> {
+    match fact.payload {
+        Ok(payload) => domain::decode_other(fact.name, fact.schema, payload, cause),
         Err(other) => Err(DecodeError {
             event: fact.name.to_string(),
             schema: fact.schema,

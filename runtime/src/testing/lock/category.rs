@@ -165,7 +165,8 @@ impl<A: Aggregate> Events for Of<A> {
             Ok(Parsed(id)) => id,
             Err(error) => return vec![format!("nothing can be folded without an id: {error}")],
         };
-        let read = |(name, schema, payload): (&str, u32, &str)| A::Event::decode_all(name, schema, payload).ok();
+        let read =
+            |(name, schema, payload): (&str, u32, &str)| A::Event::decode_all(name, schema, payload).ok();
         let creates =
             |decoded: &Decoded<A::Event>| decoded.as_slice().first().is_some_and(|first| first.creates());
         let goes_on =
