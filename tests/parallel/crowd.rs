@@ -473,8 +473,8 @@ fn it_works_without_a_runtime() {
     assert_eq!(pending, 0);
 }
 
-/// Many tasks on many threads, other processes among them: versions are unique and without gaps, each receipt has what the
-/// stream has, and nobody is served out of turn.
+/// Many tasks on many threads, other processes among them: versions are unique and without gaps, and each receipt has what the
+/// stream has.
 async fn crowd(store: Arc<dyn Store>, clients: i64, commands: i64) {
     let accounts = Repository::<Account>::new(Arc::clone(&store));
     registered(&accounts, 1, "ann@example.org").await;
