@@ -527,3 +527,21 @@ async fn in_a_file() {
     let file = factum_tests::stores::SqliteFile::new("?synchronous=off");
     crowd(factum::testing::contract::Harness::open(&file).await.unwrap(), 64, 10).await;
 }
+
+#[cfg(all(feature = "postgres", unix))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_postgres() {
+    if factum_tests::postgres::Postgres::shared().is_some() {
+        let schema = factum_tests::postgres::Schema::new();
+        crowd(factum::testing::contract::Harness::open(&schema).await.unwrap(), 64, 4).await;
+    }
+}
+
+#[cfg(all(feature = "jetstream", unix))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_jetstream() {
+    if factum_tests::nats::Nats::shared().is_some() {
+        let stream = factum_tests::nats::Stream::new();
+        crowd(factum::testing::contract::Harness::open(&stream).await.unwrap(), 64, 4).await;
+    }
+}
