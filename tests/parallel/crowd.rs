@@ -473,8 +473,8 @@ fn it_works_without_a_runtime() {
     assert_eq!(pending, 0);
 }
 
-/// Many tasks on many threads, other processes among them: versions are unique and without gaps, each receipt has what the
-/// stream has, and nobody is served out of turn.
+/// Many tasks on many threads, other processes among them: versions are unique and without gaps, and each receipt has what the
+/// stream has.
 async fn crowd(store: Arc<dyn Store>, clients: i64, commands: i64) {
     let accounts = Repository::<Account>::new(Arc::clone(&store));
     registered(&accounts, 1, "ann@example.org").await;
@@ -526,4 +526,22 @@ async fn in_memory() {
 async fn in_a_file() {
     let file = factum_tests::stores::SqliteFile::new("?synchronous=off");
     crowd(factum::testing::contract::Harness::open(&file).await.unwrap(), 64, 10).await;
+}
+
+#[cfg(all(feature = "postgres", unix))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_postgres() {
+    if factum_tests::postgres::Postgres::shared().is_some() {
+        let schema = factum_tests::postgres::Schema::new();
+        crowd(factum::testing::contract::Harness::open(&schema).await.unwrap(), 64, 4).await;
+    }
+}
+
+#[cfg(all(feature = "jetstream", unix))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_jetstream() {
+    if factum_tests::nats::Nats::shared().is_some() {
+        let stream = factum_tests::nats::Stream::new();
+        crowd(factum::testing::contract::Harness::open(&stream).await.unwrap(), 64, 4).await;
+    }
 }

@@ -36,10 +36,15 @@ pub(super) struct Lines<A: Aggregate> {
 struct Idle;
 
 impl<A: Aggregate> Lifecycle<StreamId, Arc<Line<A>>> for Idle {
-    type RequestState = ();
+    /// What has to go, dropped when the cache is not locked any more: it has a state of the user's in it.
+    type RequestState = Option<Arc<Line<A>>>;
 
     fn is_pinned(&self, _: &StreamId, line: &Arc<Line<A>>) -> bool {
         Arc::strong_count(line) > 1
+    }
+
+    fn on_evict(&self, gone: &mut Self::RequestState, _: StreamId, line: Arc<Line<A>>) {
+        *gone = Some(line);
     }
 }
 
