@@ -13,13 +13,14 @@ pub use copy::copy;
 pub use domain::{
     Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Event, Fold, FoldError,
     FoldErrorKind, IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId,
-    UniqueValue, Version, Versioned, model,
+    SnapshotRule, UniqueValue, Version, Versioned, model,
 };
 pub use factum_macros::{Aggregate, Id};
 pub use open::{open, open_existing};
 pub use repository::{
     BuildClaimsError, BuiltClaims, Conflict, Duplicate, Execute, ExecuteError, History, LoadError, Receipt,
-    Recorded, Repository, Retry, Taken, Transaction, TransactionError, TransactionErrorKind, transaction,
+    Recorded, Repository, Retry, SnapshotCounts, Taken, Transaction, TransactionError, TransactionErrorKind,
+    transaction,
 };
 pub use store::{Position, Store};
 

@@ -11,6 +11,7 @@ mod fold;
 mod id;
 mod metadata;
 pub mod model;
+mod snapshot;
 mod unique;
 mod version;
 
@@ -22,6 +23,7 @@ pub use event::{DecodeError, DecodeFailure, Event};
 pub use fold::{Fold, FoldError, FoldErrorKind, Versioned};
 pub use id::{AggregateId, SampleId};
 pub use metadata::Metadata;
+pub use snapshot::SnapshotRule;
 pub use unique::UniqueValue;
 pub use version::{InvalidVersion, Version};
 

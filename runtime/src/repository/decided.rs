@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Receipt, Recorded, load::Loaded};
+use super::{Receipt, Recorded, load::Loaded, snapshot::Due};
 use crate::{
     Aggregate, Context, Decision, DecodeError, Event, Fold, Metadata, Rejection, Version,
     domain::model::UniqueParts,
@@ -21,6 +21,8 @@ pub(super) struct Decided<A: Aggregate> {
     tail: Option<Tail>,
     pub(super) events: Decision<A::Event>,
     pub(super) claims: Vec<ClaimChange>,
+    /// Goes with the decision, when it is recorded or dropped.
+    _due: Option<Due<A>>,
 }
 
 /// An event that cannot be put into its stored form, or be read from it.
@@ -43,13 +45,13 @@ impl<A: Aggregate> Decided<A> {
 
     /// These events in the state that was loaded.
     pub(super) fn of(loaded: Loaded<A>, events: Decision<A::Event>) -> Result<Self, NotStorable> {
-        let Loaded { fold, tail, position, .. } = loaded;
+        let Loaded { fold, tail, position, due, .. } = loaded;
         let version = fold.version();
         let claims = match A::MODEL.unique {
             [] => Vec::new(),
             _ => claims(fold, events.as_slice())?,
         };
-        Ok(Self { version, position, tail, events, claims })
+        Ok(Self { version, position, tail, events, claims, _due: due })
     }
 
     pub(super) fn append(

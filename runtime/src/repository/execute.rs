@@ -177,7 +177,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 let since = self.expected.fields();
                 let loaded = match supposed {
                     true => Loaded::nothing(self.id.clone()),
-                    false => load::latest::<A>(&*repository.store, stream, self.id, since).await?,
+                    false => load::latest::<A>(&repository.store, stream, self.id, since).await?,
                 };
                 if let Some(stale) = self.stale(&loaded) {
                     return Ok(Err(stale));
@@ -361,7 +361,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let loaded = load::latest::<A>(&*repository.store, stream, self.id, None).await?;
+            let loaded = load::latest::<A>(&repository.store, stream, self.id, None).await?;
             let Some(state) = loaded.fold.state().filter(|_| !loaded.fold.ended()) else { return Ok(None) };
             let ctx = Context::new(now(), loaded.fold.version(), self.metadata.clone());
             let Some(event) = A::on_conflict(state, self.id, self.command.clone(), &ctx) else {

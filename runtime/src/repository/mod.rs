@@ -1,6 +1,7 @@
 //! Aggregates in a store: execute commands, load states of now and then, read histories.
 
 mod attempt;
+mod compare;
 mod constraint;
 mod decided;
 mod error;
@@ -11,6 +12,7 @@ mod load;
 mod once;
 mod recorded;
 mod retry;
+mod snapshot;
 mod steps;
 mod transaction;
 
@@ -29,9 +31,11 @@ pub use execute::{Execute, Receipt};
 pub use history::History;
 pub use recorded::Recorded;
 pub use retry::Retry;
+pub use snapshot::SnapshotCounts;
 pub use transaction::{Transaction, TransactionError, TransactionErrorKind, transaction};
 
 use lane::Lanes;
+use snapshot::Snapshots;
 
 /// How many events a page of a load or a history holds. Large enough that a page's fixed cost does not matter, small
 /// enough that a page does not.
@@ -94,7 +98,7 @@ impl<A: Aggregate> Repository<A> {
     /// # Errors
     /// The store cannot be read, or an event in the stream cannot be decoded or folded.
     pub async fn load(&self, id: &A::Id) -> Result<Option<Versioned<A>>, LoadError> {
-        let loaded = load::latest(&*self.store, &StreamId::of::<A>(id), id, None).await?;
+        let loaded = load::latest(&self.store, &StreamId::of::<A>(id), id, None).await?;
         Ok(loaded.fold.finish())
     }
 
@@ -107,7 +111,7 @@ impl<A: Aggregate> Repository<A> {
         id: &A::Id,
         version: impl Into<Version>,
     ) -> Result<Option<Versioned<A>>, LoadError> {
-        load::at_version(&*self.store, id, version.into()).await
+        load::at_version(&self.store, id, version.into()).await
     }
 
     /// The aggregate as it was at this time: the fold of the longest prefix of its events recorded at or before `at`.
@@ -116,7 +120,7 @@ impl<A: Aggregate> Repository<A> {
     /// # Errors
     /// As [`load`](Self::load).
     pub async fn load_as_of(&self, id: &A::Id, at: DateTime<Utc>) -> Result<Option<Versioned<A>>, LoadError> {
-        load::as_of(&*self.store, id, at).await
+        load::as_of(&self.store, id, at).await
     }
 
     /// Brings what the store has on record of unique values to what the aggregate declares: for a `#[unique]` that is new
@@ -133,6 +137,12 @@ impl<A: Aggregate> Repository<A> {
     /// go on as before. Else the store cannot be read or written, or an aggregate cannot be loaded.
     pub async fn build_claims(&self) -> Result<BuiltClaims, BuildClaimsError> {
         constraint::build::<A>(&*self.store).await
+    }
+
+    /// What has happened to the snapshots of this type of aggregate in this process, whichever store they are in.
+    #[must_use]
+    pub fn snapshot_counts(&self) -> SnapshotCounts {
+        Snapshots::of::<A>().counts()
     }
 
     /// Everything that happened to the aggregate, oldest first: what, when, who, in answer to what.
