@@ -55,6 +55,9 @@ const KEYS: &[(&str, &[Place])] = &[
 /// The keys of `#[unique(…)]`.
 pub(super) const UNIQUE: &[&str] = &["with", "by", "show_holder", "enforce"];
 
+/// The keys of `snapshot(…)`.
+pub(super) const SNAPSHOT: &[&str] = &["every", "epoch"];
+
 /// The keys of `#[aggregate(…)]`.
 pub(super) const OPTIONS: &[&str] = &[
     "error",
@@ -72,7 +75,7 @@ pub(super) const OPTIONS: &[&str] = &[
 pub(super) const USUAL_DERIVES: &[&str] = &["Clone", "Debug", "PartialEq", "Serialize", "Deserialize"];
 
 /// Keys of the language that this version does not carry out yet. They are refused, never ignored.
-const LATER: &[&str] = &["schema", "upcast", "since", "renamed", "snapshot", "locked"];
+const LATER: &[&str] = &["schema", "upcast", "since", "renamed", "locked"];
 
 /// Attributes of the compiler that a misspelt key of ours must not be taken for.
 const BUILT_IN: &[&str] =

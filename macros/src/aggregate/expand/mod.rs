@@ -8,6 +8,7 @@ pub(super) mod description;
 pub(super) mod enums;
 mod fold;
 mod handle;
+mod snapshot;
 mod unique;
 
 use proc_macro2::TokenStream;
@@ -24,6 +25,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
         handle::command_model(model),
         handle::on_conflict(model),
         unique::expand(model),
+        snapshot::expand(model),
     ];
     let aggregate = aggregate(model, &fold::expand(model), &handle.into_iter().collect());
     let decisions = handle::decisions(model);

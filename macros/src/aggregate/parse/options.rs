@@ -13,7 +13,7 @@ use super::{
         ast::{Broken, Derive, Options},
         keys::{self, OPTIONS, USUAL_DERIVES},
     },
-    blocks,
+    blocks, snapshot,
 };
 use crate::{
     errors::Errors,
@@ -42,6 +42,7 @@ fn read(attrs: &[&Attribute], broken: &mut Broken, errors: &mut Errors) -> Optio
         command: None,
         event_derive: Vec::new(),
         command_derive: Vec::new(),
+        snapshot: None,
         krate: syn::parse_quote!(::factum),
     };
     let mut seen: Vec<String> = Vec::new();
@@ -94,6 +95,7 @@ fn option(
         "command" => options.command = Some(enum_name(input, &key, "a name: `command = MyCommand`", errors)?),
         "event_derive" => options.event_derive = derives(input, &key)?,
         "command_derive" => options.command_derive = derives(input, &key)?,
+        "snapshot" => options.snapshot = snapshot::parse(input, &key, errors)?,
         _ => {
             let what = "a path: `crate = my::factum`";
             input.parse::<Token![=]>().map_err(|error| wrong(&error, &key, what))?;

@@ -1,0 +1,19 @@
+//! `SNAPSHOT`: when snapshots of the state are kept, and of which code they are.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{quote, quote_spanned};
+
+use super::super::model::Model;
+
+pub(super) fn expand(model: &Model) -> TokenStream {
+    let krate = &model.krate;
+    let Some(snapshot) = &model.snapshot else { return TokenStream::new() };
+    let every = snapshot.every;
+    let fingerprint = Literal::u128_suffixed(snapshot.fingerprint);
+    // A state that serde cannot write or read is reported where snapshots are asked for.
+    let rule = quote_spanned!(snapshot.span=> #krate::SnapshotRule::<Self>::new);
+    quote! {
+        const SNAPSHOT: ::core::option::Option<#krate::SnapshotRule<Self>> =
+            ::core::option::Option::Some(#rule(#every, #fingerprint));
+    }
+}
