@@ -29,5 +29,7 @@ pub use store::{Position, Store};
 pub mod __private {
     pub use serde;
 
-    pub use crate::domain::{Unset, VersionField, check_declared, clone_id, new_uuid, unique_parts};
+    pub use crate::domain::{
+        SnapshotState, Unset, VersionField, check_declared, clone_id, new_uuid, unique_parts,
+    };
 }

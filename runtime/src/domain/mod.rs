@@ -30,4 +30,5 @@ pub use version::{InvalidVersion, Version};
 pub use aggregate::{Unset, VersionField};
 pub use decision::check_declared;
 pub use id::{clone_id, new_uuid};
+pub use snapshot::SnapshotState;
 pub use unique::unique_parts;

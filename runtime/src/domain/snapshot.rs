@@ -17,7 +17,7 @@ impl<A> SnapshotRule<A> {
     #[must_use]
     pub const fn new(every: u64, fingerprint: u128) -> Self
     where
-        A: Serialize + DeserializeOwned,
+        A: SnapshotState,
     {
         Self { every, fingerprint: fingerprint.to_be_bytes(), encode: encode::<A>, decode: decode::<A> }
     }
@@ -44,6 +44,17 @@ impl<A> SnapshotRule<A> {
         (self.decode)(state)
     }
 }
+
+/// A state that can be kept and read back.
+#[diagnostic::on_unimplemented(
+    message = "the state of `{Self}` can be neither kept nor read back",
+    label = "snapshots of it are asked for",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
+)]
+pub trait SnapshotState: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<A: Serialize + DeserializeOwned> SnapshotState for A {}
 
 fn encode<A: Serialize>(state: &A) -> Result<String, serde_json::Error> {
     serde_json::to_string(state)

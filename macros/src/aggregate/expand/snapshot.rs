@@ -11,7 +11,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     let every = snapshot.every;
     let fingerprint = Literal::u128_suffixed(snapshot.fingerprint);
     // A state that serde cannot write or read is reported where snapshots are asked for.
-    let rule = quote_spanned!(snapshot.span=> #krate::SnapshotRule::<Self>::new);
+    let rule = quote_spanned!(snapshot.span=> <#krate::SnapshotRule<Self>>::new);
     quote! {
         const SNAPSHOT: ::core::option::Option<#krate::SnapshotRule<Self>> =
             ::core::option::Option::Some(#rule(#every, #fingerprint));
