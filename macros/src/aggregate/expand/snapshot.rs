@@ -8,12 +8,11 @@ use super::super::model::Model;
 pub(super) fn expand(model: &Model) -> TokenStream {
     let krate = &model.krate;
     let Some(snapshot) = &model.snapshot else { return TokenStream::new() };
-    let every = snapshot.every;
-    let fingerprint = Literal::u128_suffixed(snapshot.fingerprint);
+    let (every, fingerprint) = (snapshot.every, Literal::u128_suffixed(snapshot.fingerprint));
+    let rule = quote!(#krate::SnapshotRule);
     // A state that serde cannot write or read is reported where snapshots are asked for.
-    let rule = quote_spanned!(snapshot.span=> <#krate::SnapshotRule<Self>>::new);
-    quote! {
-        const SNAPSHOT: ::core::option::Option<#krate::SnapshotRule<Self>> =
-            ::core::option::Option::Some(#rule(#every, #fingerprint));
+    quote_spanned! {snapshot.span=>
+        const SNAPSHOT: ::core::option::Option<#rule<Self>> =
+            ::core::option::Option::Some(<#rule<Self>>::new(#every, #fingerprint));
     }
 }
