@@ -114,7 +114,7 @@ async fn kept(store: &Arc<dyn Store>, id: u64, version: u64) -> Snapshot {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the snapshot is kept")
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap()
 }
 
 /// Changes what is kept.
