@@ -14,13 +14,14 @@ pub use copy::copy;
 pub use domain::{
     Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Decoded, Event, Fold, FoldError,
     FoldErrorKind, IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId,
-    UniqueValue, Version, Versioned, model,
+    SnapshotRule, UniqueValue, Version, Versioned, model,
 };
 pub use factum_macros::{Aggregate, Id};
 pub use open::{open, open_existing};
 pub use repository::{
     BuildClaimsError, BuiltClaims, Conflict, Duplicate, Execute, ExecuteError, History, LoadError, Receipt,
-    Recorded, Repository, Retry, Taken, Transaction, TransactionError, TransactionErrorKind, transaction,
+    Recorded, Repository, Retry, SnapshotCounts, Taken, Transaction, TransactionError, TransactionErrorKind,
+    transaction,
 };
 pub use store::{Position, Store};
 
@@ -31,6 +32,6 @@ pub mod __private {
 
     pub use crate::domain::{
         CanClone, CannotClone, Failure, Infallible, Missing, NewPayload, NextVersion, OldPayload, Older,
-        Original, Unset, VersionField, call, check_declared, clone_id, new_uuid, unique_parts,
+        Original, SnapshotState, Unset, VersionField, call, check_declared, clone_id, new_uuid, unique_parts,
     };
 }

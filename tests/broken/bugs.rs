@@ -115,6 +115,14 @@ pub(crate) enum Bug {
     TellsNoConstraints,
     ForgetsKeys,
     RemembersKeysOfConflicts,
+    // Snapshots.
+    ForgetsSnapshots,
+    MakesUpSnapshots,
+    KeepsTheLatestSnapshot,
+    HasOneSnapshotForACategory,
+    RefusesSnapshotsAhead,
+    RecordsSnapshots,
+    KeepsSnapshotsInTwoSteps,
     // Opening again.
     LosesEverything,
 }

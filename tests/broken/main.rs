@@ -5,6 +5,7 @@
 
 mod bugs;
 mod reads;
+mod snapshots;
 mod store;
 mod writes;
 
@@ -300,10 +301,31 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
     ),
     (RemembersKeysOfConflicts, &["keys::a_commit_that_failed_is_not_remembered"]),
     (ForgetsCommits, &["keys::a_commit_may_be_given_again"]),
+    (
+        ForgetsSnapshots,
+        &[
+            "snapshots::what_was_kept_comes_back",
+            "snapshots::the_last_one_takes_the_place_of_any_other",
+            "snapshots::any_text_names_their_stream",
+            "handles::a_snapshot_is_there_after_reopening",
+        ],
+    ),
+    (MakesUpSnapshots, &["snapshots::where_none_was_kept_is_none"]),
+    (KeepsTheLatestSnapshot, &["snapshots::the_last_one_takes_the_place_of_any_other"]),
+    (HasOneSnapshotForACategory, &["snapshots::each_stream_has_its_own"]),
+    (IgnoresCase, &["snapshots::each_stream_has_its_own", "snapshots::any_text_names_their_stream"]),
+    (TrimsNames, &["snapshots::any_text_names_their_stream"]),
+    (EndsNamesAtNul, &["snapshots::any_text_names_their_stream"]),
+    (NormalisesJson, &["snapshots::their_state_comes_back_byte_for_byte"]),
+    (TakesEverythingForJson, &["snapshots::their_state_comes_back_byte_for_byte"]),
+    (RefusesSnapshotsAhead, &["snapshots::a_stream_may_be_behind_its_snapshot"]),
+    (RecordsSnapshots, &["snapshots::no_event_comes_of_them"]),
+    (KeepsSnapshotsInTwoSteps, &["snapshots::of_many_at_once_one_is_kept_whole"]),
     (TakesNothing, &["handles::a_constraint_holds_for_every_handle"]),
     (
         LosesEverything,
         &[
+            "handles::a_snapshot_is_there_after_reopening",
             "handles::what_was_acknowledged_is_there_after_reopening",
             "handles::positions_go_on_after_reopening",
         ],

@@ -182,7 +182,9 @@ impl Store for Broken {
 
     fn capabilities(&self) -> Capabilities {
         match self.bug {
-            Bug::IgnoresWhatItCannotDo => self.store.capabilities().supporting(Vec::new()),
+            Bug::IgnoresWhatItCannotDo | Bug::PretendsToKeep => {
+                self.store.capabilities().supporting(Vec::new())
+            }
             _ => self.store.capabilities(),
         }
     }
@@ -216,11 +218,12 @@ impl Store for Broken {
         self.store.claim(claims)
     }
 
+    fn snapshot<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {
+        Box::pin(self.find_snapshot_wrongly(stream))
+    }
+
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
-        match self.bug {
-            Bug::PretendsToKeep => Box::pin(async { Ok(()) }),
-            _ => self.store.save_snapshot(snapshot),
-        }
+        Box::pin(self.save_snapshot_wrongly(snapshot))
     }
 
     fn checkpoint<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<Option<Position>, StoreError>> {

@@ -21,6 +21,8 @@ mod trouble;
 mod bugs;
 #[path = "../broken/reads.rs"]
 mod reads;
+#[path = "../broken/snapshots.rs"]
+mod snapshots;
 #[path = "../broken/store.rs"]
 mod store;
 #[path = "../broken/writes.rs"]

@@ -14,6 +14,8 @@ mod run;
 mod bugs;
 #[path = "../broken/reads.rs"]
 mod reads;
+#[path = "../broken/snapshots.rs"]
+mod snapshots;
 #[path = "../broken/store.rs"]
 mod store;
 #[path = "../broken/writes.rs"]

@@ -3,6 +3,8 @@
 use proc_macro2::Span;
 use syn::{Attribute, Expr, Generics, Ident, LitStr, Path, Type, Visibility};
 
+use super::fingerprint::Fingerprint;
+
 /// The annotated struct.
 pub(super) struct Item {
     pub(super) vis: Visibility,
@@ -17,6 +19,7 @@ pub(super) struct Item {
     pub(super) broken: Broken,
     /// A number that differs between the aggregates of a crate, and is the same each time.
     pub(super) distinction: u64,
+    pub(super) fingerprint: Fingerprint,
 }
 
 /// Which parts of the item could not be read, so that what follows from it is not reported as well.
@@ -39,7 +42,15 @@ pub(super) struct Options {
     pub(super) command_derive: Vec<Derive>,
     /// Where `locked` stands.
     pub(super) locked: Option<Span>,
+    pub(super) snapshot: Option<Snapshot>,
     pub(super) krate: Path,
+}
+
+/// `snapshot(every = n, epoch = n)`
+pub(super) struct Snapshot {
+    pub(super) span: Span,
+    pub(super) every: u64,
+    pub(super) epoch: u64,
 }
 
 /// One entry of `event_derive(…)`: a derive to add, or with `!` one of the usual ones to leave out.

@@ -4,7 +4,10 @@ mod evolution;
 
 use syn::{Expr, Ident, Type};
 
-use super::model::{Before, Body, Change, Command, Event, Given, How, Model, Payload, Role};
+use super::{
+    model::{Before, Body, Change, Command, Event, Given, How, Model, Payload, Role},
+    parse::serde_values,
+};
 use crate::{
     code::{self, SelfUse, Use},
     errors::Errors,
@@ -13,6 +16,7 @@ use crate::{
 
 pub(super) fn check(model: &Model, errors: &mut Errors) {
     some_event_creates(model, errors);
+    snapshots_have_the_whole_state(model, errors);
     for field in 0..model.fields.len() {
         field_is_set(model, field, errors);
     }
@@ -50,6 +54,41 @@ fn some_event_creates(model: &Model, errors: &mut Errors) {
             "no event creates the aggregate: mark the first event of its life with `#[creates]`",
         );
     }
+}
+
+/// What serde leaves out of a snapshot would come back as something else.
+fn snapshots_have_the_whole_state(model: &Model, errors: &mut Errors) {
+    if model.snapshot.is_none() {
+        return;
+    }
+    for field in &model.fields {
+        let words: Vec<_> = field.serde.iter().flat_map(serde_values).collect();
+        let default = words.iter().any(|(word, value)| word == "default" && value.is_some());
+        for (word, value) in &words {
+            let name = &field.ident;
+            match word.to_string().as_str() {
+                "skip" | "skip_serializing" | "skip_deserializing" => errors.at(
+                    word,
+                    format!("a snapshot would come back without `{name}`; remove this, or `snapshot` from `#[aggregate(…)]`"),
+                ),
+                // Nothing and emptiness are what serde takes for a field that is not there.
+                "skip_serializing_if" if default || !value.as_deref().is_some_and(is_nothing_or_empty) => errors.at(
+                    word,
+                    format!(
+                        "a snapshot would come back with another `{name}` where this leaves one out; remove it, or leave out only \
+                         what is `Option::is_none`, or `is_empty` with a bare `default`"
+                    ),
+                ),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether a predicate, in quotes, is one of the standard library's by its name.
+fn is_nothing_or_empty(predicate: &str) -> bool {
+    let name = predicate.trim_matches('"').rsplit("::").next().unwrap_or_default().trim();
+    ["is_none", "is_empty"].contains(&name)
 }
 
 fn field_is_set(model: &Model, index: usize, errors: &mut Errors) {

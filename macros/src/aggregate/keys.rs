@@ -56,6 +56,9 @@ const KEYS: &[(&str, &[Place])] = &[
 /// The keys of `#[unique(…)]`.
 pub(super) const UNIQUE: &[&str] = &["with", "by", "show_holder", "enforce"];
 
+/// The keys of `snapshot(…)`.
+pub(super) const SNAPSHOT: &[&str] = &["every", "epoch"];
+
 /// The keys of `#[aggregate(…)]`.
 pub(super) const OPTIONS: &[&str] = &[
     "error",
@@ -72,17 +75,9 @@ pub(super) const OPTIONS: &[&str] = &[
 /// What both enums derive unless `event_derive(!…)` or `command_derive(!…)` says otherwise.
 pub(super) const USUAL_DERIVES: &[&str] = &["Clone", "Debug", "PartialEq", "Serialize", "Deserialize"];
 
-/// Keys of the language that this version does not carry out yet. They are refused, never ignored.
-const LATER: &[&str] = &["snapshot"];
-
 /// Attributes of the compiler that a misspelt key of ours must not be taken for.
 const BUILT_IN: &[&str] =
     &["allow", "expect", "warn", "deny", "deprecated", "serde", "must_use", "non_exhaustive"];
-
-/// The message for a key that this version does not carry out.
-pub(super) fn later(key: &str) -> Option<String> {
-    LATER.contains(&key).then(|| format!("`{key}` is not supported by this version of factum yet"))
-}
 
 /// What an attribute inside one of the blocks is.
 pub(super) enum Class {
@@ -136,7 +131,7 @@ pub(super) fn classify(attr: &Attribute, place: Place) -> Class {
     let Some(ident) = attr.path().get_ident() else { return Class::Foreign };
     let name = ident.to_string();
     if let Some((key, places)) = KEYS.iter().find(|(key, _)| *key == name) {
-        return match later(key).or_else(|| misplaced(key, places, place)) {
+        return match misplaced(key, places, place) {
             Some(message) => Class::Wrong(message),
             None => Class::Ours(key),
         };

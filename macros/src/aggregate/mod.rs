@@ -4,6 +4,7 @@ mod ast;
 mod check;
 mod expand;
 mod fallback;
+mod fingerprint;
 mod keys;
 mod lock;
 mod member;

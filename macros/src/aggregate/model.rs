@@ -29,6 +29,15 @@ pub(super) struct Model {
     pub(super) commands: Vec<Command>,
     pub(super) broken: Broken,
     pub(super) distinction: u64,
+    pub(super) snapshot: Option<Snapshot>,
+}
+
+/// When snapshots of the state are kept.
+pub(super) struct Snapshot {
+    /// Where that is asked for.
+    pub(super) span: Span,
+    pub(super) every: u64,
+    pub(super) fingerprint: u128,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The aggregate: what `#[derive(Aggregate)]` implements.
 
 use super::{
-    AggregateId, Context, Decision, Event, Rejection, SampleId, Version,
+    AggregateId, Context, Decision, Event, Rejection, SampleId, SnapshotRule, Version,
     model::{CommandModel, EventModel, Model, Reads, UniqueParts},
 };
 use crate::testing::Given;
@@ -29,6 +29,8 @@ pub trait Aggregate: Sized + Send + Sync + 'static {
     const CATEGORY: &'static str;
     /// The description of the aggregate: its fields, events and commands, and who reads and writes what.
     const MODEL: &'static Model;
+    /// When snapshots of the state are kept: `#[aggregate(snapshot(…))]`; `None` for never.
+    const SNAPSHOT: Option<SnapshotRule<Self>> = None;
 
     /// The state after the first event.
     ///

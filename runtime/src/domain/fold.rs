@@ -44,6 +44,11 @@ impl<A: Aggregate> Fold<A> {
         Self { id, state: None, version: Version::NONE, ended: false }
     }
 
+    /// Behind the event of this version, in the state that the events up to it come to.
+    pub(crate) const fn restored(id: A::Id, state: A, version: Version, ended: bool) -> Self {
+        Self { id, state: Some(state), version, ended }
+    }
+
     /// Takes the next event.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod fold;
 mod id;
 mod metadata;
 pub mod model;
+mod snapshot;
 mod unique;
 mod version;
 
@@ -27,6 +28,7 @@ pub(crate) use event::{decode_other, decode_today, only};
 pub use fold::{Fold, FoldError, FoldErrorKind, Versioned};
 pub use id::{AggregateId, SampleId};
 pub use metadata::Metadata;
+pub use snapshot::SnapshotRule;
 pub use unique::UniqueValue;
 pub use version::{InvalidVersion, Version};
 
@@ -35,4 +37,5 @@ pub use copy::{CanClone, CannotClone, Original};
 pub use decision::check_declared;
 pub use evolution::{Failure, Infallible, Missing, NewPayload, NextVersion, OldPayload, Older, call};
 pub use id::{clone_id, new_uuid};
+pub use snapshot::SnapshotState;
 pub use unique::unique_parts;

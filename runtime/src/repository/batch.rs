@@ -16,6 +16,7 @@ use super::{
     decided::Decided,
     line::{Reply, Seat, Turn},
     load::{self, Loaded},
+    snapshot,
 };
 use crate::{
     Aggregate, Position, Rejection, Version,
@@ -90,7 +91,7 @@ impl<A: Aggregate> Batch<A> {
             attempts += 1;
             let mut loaded = match known.take() {
                 Some(known) => known,
-                None => match load::latest::<A>(&*self.store, &self.stream, &self.id, None).await {
+                None => match load::latest::<A>(&self.store, &self.stream, &self.id, None).await {
                     Ok(loaded) => {
                         sure = true;
                         Box::new(loaded)
@@ -121,6 +122,7 @@ impl<A: Aggregate> Batch<A> {
                     let appended = committed.and_then(|Committed { mut appends }| appends.pop());
                     if let Some(appended) = &appended {
                         loaded.ends_with(appended);
+                        snapshot::keep_when_due(&self.store, &self.stream, &mut loaded);
                         self.turn.put(loaded);
                     }
                     return self.answer(plan, id, appended);

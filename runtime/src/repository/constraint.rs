@@ -182,8 +182,8 @@ async fn collect<A: Aggregate>(
             }
             let id =
                 event.stream.parse_id::<A>().map_err(|invalid| StoreError::corrupt(invalid.to_string()))?;
-            let loaded = load::latest::<A>(store, &event.stream, &id, None).await?;
-            let held = decided::held(&loaded.fold);
+            let fold = load::of_events::<A>(store, &event.stream, &id).await?;
+            let held = decided::held(&fold);
             for (unique, parts) in A::MODEL.unique.iter().zip(held) {
                 if let Some(parts) = parts
                     && missing.iter().any(|missing| missing.constraint == unique.constraint)

@@ -14,7 +14,7 @@ use super::{
     decided::Decided,
     line::{Entered, Reply, Turn, Waiting},
     load::{self, Loaded},
-    once,
+    once, snapshot,
 };
 use crate::{
     Aggregate, Decision, Metadata, Version,
@@ -170,7 +170,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         mut turn: Turn<A>,
     ) -> Result<Result<Receipt<A::Event>, Stale>, ExecuteError<A>> {
         let repository = self.repository;
-        let (store, since) = (&*repository.store, self.ask.expected.fields());
+        let (store, since) = (&repository.store, self.ask.expected.fields());
         let mut attempts = 0;
         // What is known may be out of date, as others write too. Only an append proves it, or a read.
         let mut known = turn.take();
@@ -204,7 +204,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                         _ => {}
                     }
                 }
-                Box::pin(load::catch_up(store, stream, &mut loaded, since)).await?;
+                Box::pin(load::catch_up(&**store, stream, &mut loaded, since)).await?;
                 sure = true;
             };
             let events = match judged {
@@ -225,6 +225,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 Outcome::Recorded(id, committed) => {
                     let appended = committed.and_then(|committed| committed.appends.into_iter().next());
                     if turn.keeps() && decided.advance(&mut loaded, appended.as_ref()).is_ok() {
+                        snapshot::keep_when_due(store, stream, &mut loaded);
                         turn.put(loaded);
                     }
                     return Ok(Ok(decided.receipt(stream, (id, 0), appended, self.ask.metadata.as_ref())));
@@ -270,12 +271,12 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         before: Option<Box<Loaded<A>>>,
         actual: Version,
     ) -> Result<Box<Loaded<A>>, LoadError> {
-        let (store, since) = (&*self.repository.store, self.ask.expected.fields());
+        let (store, since) = (&self.repository.store, self.ask.expected.fields());
         // A stream that is shorter than what is known of it is not the one that was known.
         match before.filter(|before| before.fold.version() <= actual) {
             Some(mut before) => {
                 let known = before.fold.version();
-                load::catch_up(store, stream, &mut before, since.map(|_| known)).await?;
+                load::catch_up(&**store, stream, &mut before, since.map(|_| known)).await?;
                 Ok(before)
             }
             None => Ok(Box::new(load::latest::<A>(store, stream, self.id, since).await?)),
@@ -377,7 +378,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let mut loaded = load::latest::<A>(&*repository.store, stream, self.id, None).await?;
+            let mut loaded = load::latest::<A>(&repository.store, stream, self.id, None).await?;
             let Some(state) = loaded.fold.state().filter(|_| !loaded.fold.ended()) else { return Ok(None) };
             let ctx = self.ask.context(loaded.fold.version());
             let Some(event) = A::on_conflict(state, self.id, self.ask.command.clone(), &ctx) else {

@@ -184,6 +184,8 @@ impl<A: Aggregate> Turn<A> {
     /// The fold of a beginning of the stream, for who comes next.
     pub(super) fn put(&mut self, mut known: Box<Loaded<A>>) {
         known.since.clear();
+        // If a snapshot is due, it is written now.
+        known.due = None;
         if known.fold.state().is_some() {
             self.known = Some(known);
         }

@@ -3,6 +3,7 @@
 mod ask;
 mod attempt;
 mod batch;
+mod compare;
 mod constraint;
 mod decided;
 mod error;
@@ -13,6 +14,7 @@ mod load;
 mod once;
 mod recorded;
 mod retry;
+mod snapshot;
 mod steps;
 mod transaction;
 
@@ -31,9 +33,11 @@ pub use execute::{Execute, Receipt};
 pub use history::History;
 pub use recorded::Recorded;
 pub use retry::Retry;
+pub use snapshot::SnapshotCounts;
 pub use transaction::{Transaction, TransactionError, TransactionErrorKind, transaction};
 
 use line::Lines;
+use snapshot::Snapshots;
 
 /// How many events a page of a load or a history holds. Large enough that a page's fixed cost does not matter, small
 /// enough that a page does not.
@@ -133,7 +137,7 @@ impl<A: Aggregate> Repository<A> {
     /// # Errors
     /// The store cannot be read, or an event in the stream cannot be decoded or folded.
     pub async fn load(&self, id: &A::Id) -> Result<Option<Versioned<A>>, LoadError> {
-        let loaded = load::latest(&*self.store, &StreamId::of::<A>(id), id, None).await?;
+        let loaded = load::latest(&self.store, &StreamId::of::<A>(id), id, None).await?;
         Ok(loaded.fold.finish())
     }
 
@@ -146,7 +150,7 @@ impl<A: Aggregate> Repository<A> {
         id: &A::Id,
         version: impl Into<Version>,
     ) -> Result<Option<Versioned<A>>, LoadError> {
-        load::at_version(&*self.store, id, version.into()).await
+        load::at_version(&self.store, id, version.into()).await
     }
 
     /// The aggregate as it was at this time: the fold of the longest prefix of its events recorded at or before `at`.
@@ -155,7 +159,7 @@ impl<A: Aggregate> Repository<A> {
     /// # Errors
     /// As [`load`](Self::load).
     pub async fn load_as_of(&self, id: &A::Id, at: DateTime<Utc>) -> Result<Option<Versioned<A>>, LoadError> {
-        load::as_of(&*self.store, id, at).await
+        load::as_of(&self.store, id, at).await
     }
 
     /// Brings what the store has on record of unique values to what the aggregate declares: for a `#[unique]` that is new
@@ -172,6 +176,12 @@ impl<A: Aggregate> Repository<A> {
     /// go on as before. Else the store cannot be read or written, or an aggregate cannot be loaded.
     pub async fn build_claims(&self) -> Result<BuiltClaims, BuildClaimsError> {
         constraint::build::<A>(&*self.store).await
+    }
+
+    /// What has happened to the snapshots of this type of aggregate in this process, whichever store they are in.
+    #[must_use]
+    pub fn snapshot_counts(&self) -> SnapshotCounts {
+        Snapshots::of::<A>().counts()
     }
 
     /// Everything that happened to the aggregate, oldest first: what, when, who, in answer to what.

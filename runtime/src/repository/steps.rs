@@ -35,7 +35,7 @@ pub trait AnyStep: Send {
     fn unique(&self) -> &'static [UniqueModel];
     fn decide<'s>(
         &'s mut self,
-        store: &'s dyn Store,
+        store: &'s Arc<dyn Store>,
         metadata: &'s Metadata,
         shared: Option<&'s Arc<Metadata>>,
     ) -> BoxFuture<'s, Result<Made, TransactionErrorKind>>;
@@ -91,13 +91,13 @@ where
 
     fn decide<'s>(
         &'s mut self,
-        store: &'s dyn Store,
+        store: &'s Arc<dyn Store>,
         metadata: &'s Metadata,
         shared: Option<&'s Arc<Metadata>>,
     ) -> BoxFuture<'s, Result<Made, TransactionErrorKind>> {
         Box::pin(async move {
             if !A::MODEL.unique.is_empty() {
-                constraint::in_force::<A>(store).await.map_err(TransactionErrorKind::Store)?;
+                constraint::in_force::<A>(&**store).await.map_err(TransactionErrorKind::Store)?;
             }
             let mut loaded = load::latest::<A>(store, &self.stream, &self.id, None)
                 .await

@@ -148,7 +148,7 @@ impl<S: Steps> Transaction<S> {
     async fn decide(&mut self, metadata: Option<&Arc<Metadata>>) -> Result<Prepared, TransactionError> {
         let mut prepared = Prepared::default();
         for (index, step) in self.steps.all().into_iter().enumerate() {
-            let decided = step.decide(&*self.store, &self.metadata, metadata).await;
+            let decided = step.decide(&self.store, &self.metadata, metadata).await;
             let (append, claims) = match decided {
                 Ok(decided) => decided,
                 Err(kind) => return Err(error(index, step, kind)),

@@ -1,14 +1,13 @@
 //! What takes effect together with events, and what is kept beside them.
 //!
-//! These are the shapes in which stores will carry out transactional views, snapshots, checkpoints and leases. A store
+//! These are the shapes in which stores will carry out transactional views, checkpoints and leases. A store
 //! that does not carry one out refuses it.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Name, Payload, Position, StreamId};
-use crate::Version;
+use super::{Name, Position};
 
 /// A change to one row of a transactional view, as data.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,19 +51,6 @@ pub enum RowValue {
     Time(DateTime<Utc>),
     /// JSON text.
     Json(String),
-}
-
-/// The state of an aggregate at a version, kept so that a load need not begin at the first event.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
-    /// The stream.
-    pub stream: StreamId,
-    /// The number of events that it is the fold of.
-    pub version: Version,
-    /// What the code was like that made it; another fingerprint is no snapshot.
-    pub fingerprint: u64,
-    /// The state.
-    pub state: Payload,
 }
 
 /// How far a reader has come.

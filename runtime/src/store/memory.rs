@@ -18,8 +18,8 @@ use tokio::sync::Notify;
 use super::{
     AppendError, Appended, BoxFuture, Capabilities, Capability, Claim, ClaimChange, ClaimValue, Commit,
     CommitId, Committed, Constraint, Durability, EventId, Expected, Facts, Filter, IdempotencyKey, Name,
-    NewEvent, Page, Payload, Position, RecordedEvent, Remembered, Standing, Store, StoreError, StreamId,
-    StreamPage, facts::Run, record::now,
+    NewEvent, Page, Payload, Position, RecordedEvent, Remembered, Snapshot, Standing, Store, StoreError,
+    StreamId, StreamPage, facts::Run, record::now,
 };
 use crate::{Metadata, Version};
 
@@ -55,6 +55,7 @@ struct Log {
     /// What was answered to commits that expected nothing. Others are known by what they expected: see
     /// [`Log::given_before`].
     unconditional: HashMap<CommitId, Committed>,
+    snapshots: HashMap<StreamId, Snapshot>,
 }
 
 /// The events of a stream. The one at index `i` has version `i + 1`.
@@ -471,9 +472,21 @@ impl Store for MemoryStore {
         Box::pin(async move { self.log().claim(claims) })
     }
 
+    fn snapshot<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {
+        Box::pin(async move { Ok(self.log().snapshots.get(stream).cloned()) })
+    }
+
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.log().snapshots.insert(snapshot.stream.clone(), snapshot);
+            Ok(())
+        })
+    }
+
     fn capabilities(&self) -> Capabilities {
         // Nobody outside this process can write here.
-        let supported: &[_] = &[Capability::Claims, Capability::IdempotencyKeys, Capability::Originals];
+        let supported: &[_] =
+            &[Capability::Claims, Capability::IdempotencyKeys, Capability::Snapshots, Capability::Originals];
         Capabilities { wakes: true, ..Capabilities::new(Durability::Process).supporting(supported) }
     }
 }

@@ -20,6 +20,7 @@ mod position;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub(crate) mod record;
+mod snapshot;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod stream;
@@ -34,7 +35,7 @@ pub use facts::{Fact, Facts};
 pub use idempotency::{IdempotencyKey, Remembered};
 #[cfg(feature = "jetstream")]
 pub use jetstream::JetStreamStore;
-pub use later::{Checkpoint, Lease, RowChange, RowOp, RowValue, Snapshot};
+pub use later::{Checkpoint, Lease, RowChange, RowOp, RowValue};
 pub use memory::MemoryStore;
 pub use name::Name;
 pub use payload::Payload;
@@ -42,6 +43,7 @@ pub use position::{InvalidPosition, Position};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use record::{EventId, Page, RecordedEvent, StreamPage, Tail};
+pub use snapshot::Snapshot;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use stream::{InvalidStreamId, StreamId};
@@ -225,19 +227,23 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         unsupported(Capability::Claims)
     }
 
-    /// The latest snapshot of a stream, if there is one.
+    /// The snapshot of a stream that was kept last, if there is one, whether or not the stream is as it was then.
     ///
     /// # Errors
-    /// The store cannot be read, or keeps no snapshots.
+    /// The store cannot be read or keeps no snapshots, or what it holds is damaged.
     fn snapshot<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {
         let _ = stream;
         unsupported(Capability::Snapshots)
     }
 
-    /// Keeps a snapshot in place of an older one of the same stream; one of a later version stays.
+    /// Keeps a snapshot in place of the one that the stream has, whichever version and fingerprint that is of: a snapshot
+    /// that nobody can use any more must not stand in the way of one that somebody can, and who goes back a few versions
+    /// folds a few events more. No event is touched, and none waits for it longer than for another append. It is as durable
+    /// as the store makes it, and need not be: a snapshot that is lost is folded again.
     ///
     /// # Errors
-    /// The store cannot be written, or keeps no snapshots.
+    /// The store cannot be written or keeps no snapshots, or the snapshot is larger than what it can hold; it has then the
+    /// one from before, or this one.
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
         drop(snapshot);
         unsupported(Capability::Snapshots)

@@ -276,7 +276,10 @@ impl Store for ChaosStore {
     }
 
     fn snapshot<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {
-        self.store.snapshot(stream)
+        Box::pin(async move {
+            self.read()?;
+            self.store.snapshot(stream).await
+        })
     }
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -35,6 +35,16 @@ pub trait Database: Send + Sync {
     /// Loads, decodes and folds a stream. How many events it has.
     fn load(&self, stream: u64) -> Answer<'_, u64>;
 
+    /// Sees to it that a snapshot of the stream is kept.
+    fn keep(&self, _stream: u64) -> Answer<'_, ()> {
+        Box::pin(async { Err("there are no snapshots".into()) })
+    }
+
+    /// The same as `load`, from the snapshot on.
+    fn load_kept(&self, stream: u64) -> Answer<'_, u64> {
+        self.load(stream)
+    }
+
     /// The addresses with which people signed up, in no order.
     fn addresses(&self) -> Answer<'_, Vec<String>> {
         Box::pin(async { Ok(Vec::new()) })

@@ -61,6 +61,44 @@ impl Incident {
     }
 }
 
+/// The same with snapshots, and only to be loaded.
+#[derive(Aggregate, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[aggregate(category = "incident", snapshot(every = 100))]
+#[events {
+    #[creates]
+    #[retired]
+    Reported { reporter, text },
+    #[retired]
+    TextChanged { text },
+    #[retired]
+    Assigned { to: u64, #[audit] from: Option<u64> },
+    #[retired]
+    Closed { solution: String },
+    #[retired]
+    Reopened { #[audit] reason: String },
+}]
+pub struct Kept {
+    /// Its number.
+    #[id]
+    pub number: u64,
+    /// Who reported it.
+    pub reporter: u64,
+    /// What is broken.
+    pub text: String,
+    /// Who takes care of it.
+    #[on(Assigned = Some(to))]
+    pub assignee: Option<u64>,
+    /// How it was mended.
+    #[on(Closed = Some(solution), Reopened = None)]
+    pub solution: Option<String>,
+    /// Whether it is open.
+    #[on(Reported | Reopened = Status::Open, Closed = Status::Closed)]
+    pub status: Status,
+    /// How often the text changed.
+    #[on(TextChanged += 1)]
+    pub edits: u32,
+}
+
 /// Somebody who signs up, with an address that nobody else has.
 #[derive(Aggregate, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[events {

@@ -1,6 +1,6 @@
 //! factum's side: the same for every store, as only the URL knows which it is.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use factum::{
     Aggregate, Recorded, Repository, Store,
@@ -13,7 +13,8 @@ use crate::{
     Error, Fact,
     database::{Answer, Database, Program, Runner, Watch, Work, address},
     derived::{
-        Guest, GuestCommand, Incident, IncidentCommand, IncidentEvent, Member, MemberCommand, MemberEvent,
+        Guest, GuestCommand, Incident, IncidentCommand, IncidentEvent, Kept, Member, MemberCommand,
+        MemberEvent,
     },
 };
 
@@ -28,6 +29,7 @@ const ALL: usize = 1 << 16;
 pub struct Ours {
     store: Arc<dyn Store>,
     incidents: Repository<Incident>,
+    kept: Repository<Kept>,
 }
 
 impl Ours {
@@ -37,7 +39,8 @@ impl Ours {
     /// The store's.
     pub async fn open(url: &str) -> Result<Box<dyn Database>, Error> {
         let store = factum::open(url).await?;
-        Ok(Box::new(Self { incidents: Repository::new(Arc::clone(&store)), store }))
+        let (incidents, kept) = (Repository::new(Arc::clone(&store)), Repository::new(Arc::clone(&store)));
+        Ok(Box::new(Self { store, incidents, kept }))
     }
 }
 
@@ -83,6 +86,23 @@ impl Database for Ours {
     fn load(&self, stream: u64) -> Answer<'_, u64> {
         Box::pin(async move {
             let loaded = self.incidents.load(&stream).await?;
+            Ok(loaded.map_or(0, |loaded| loaded.version.get()))
+        })
+    }
+
+    fn keep(&self, stream: u64) -> Answer<'_, ()> {
+        Box::pin(async move {
+            while self.store.snapshot(&StreamId::of::<Kept>(&stream)).await?.is_none() {
+                self.load_kept(stream).await?;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            Ok(())
+        })
+    }
+
+    fn load_kept(&self, stream: u64) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let loaded = self.kept.load(&stream).await?;
             Ok(loaded.map_or(0, |loaded| loaded.version.get()))
         })
     }

@@ -10,6 +10,7 @@ pub(super) mod enums;
 mod evolution;
 mod fold;
 mod handle;
+mod snapshot;
 mod unique;
 
 use proc_macro2::TokenStream;
@@ -28,6 +29,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
         unique::expand(model),
         copy::expand(model),
         evolution::set_version(model).unwrap_or_default(),
+        snapshot::expand(model),
     ];
     let aggregate = aggregate(model, &fold::expand(model), &handle.into_iter().collect());
     let decisions = handle::decisions(model);

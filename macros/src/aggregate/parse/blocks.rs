@@ -273,6 +273,23 @@ fn refuse_serde(attr: &Attribute, place: Place, errors: &mut Errors) {
     }
 }
 
+/// The keys of a `#[serde(…)]`, each with the value behind its `=`, as it is written; nothing for other attributes.
+pub(in super::super) fn serde_values(attr: &Attribute) -> Vec<(Ident, Option<String>)> {
+    let Meta::List(list) = &attr.meta else { return Vec::new() };
+    if !attr.path().is_ident("serde") {
+        return Vec::new();
+    }
+    let mut values = Vec::new();
+    let mut tokens = list.tokens.clone().into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let TokenTree::Ident(word) = token else { continue };
+        let equals = tokens.next_if(|next| matches!(next, TokenTree::Punct(punct) if punct.as_char() == '='));
+        let value = equals.and_then(|_| tokens.next()).map(|value| value.to_string());
+        values.push((word, value));
+    }
+    values
+}
+
 /// The keys of a `#[serde(…)]`; nothing for other attributes.
 pub(in super::super) fn serde_words(attr: &Attribute) -> Vec<Ident> {
     let words = |tokens: TokenStream| {

@@ -8,6 +8,7 @@ mod events;
 mod evolution;
 mod fields;
 mod options;
+mod snapshot;
 mod unique;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,17 +18,18 @@ use syn::{
     Attribute, Data, DataStruct, DeriveInput, Fields, FieldsNamed, MacroDelimiter, Meta, spanned::Spanned,
 };
 
-pub(super) use blocks::serde_words;
+pub(super) use blocks::{serde_values, serde_words};
 
 use super::{
     ast::{Broken, Item},
+    fingerprint,
     keys::{self, Place},
 };
 use crate::errors::{Errors, place};
 
 /// Reads the annotated item.
 pub(super) fn parse(input: DeriveInput, errors: &mut Errors) -> Item {
-    let distinction = distinction(&input);
+    let (distinction, fingerprint) = (distinction(&input), fingerprint::of(&input));
     for attr in &input.attrs {
         if let Some(message) = keys::out_of_place(attr, Place::Struct) {
             errors.span(attr.meta.span(), message);
@@ -79,6 +81,7 @@ pub(super) fn parse(input: DeriveInput, errors: &mut Errors) -> Item {
         commands,
         broken,
         distinction,
+        fingerprint,
     }
 }
 

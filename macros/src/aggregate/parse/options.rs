@@ -13,7 +13,7 @@ use super::{
         ast::{Broken, Derive, Options},
         keys::{self, OPTIONS, USUAL_DERIVES},
     },
-    blocks,
+    blocks, snapshot,
 };
 use crate::{
     errors::Errors,
@@ -43,6 +43,7 @@ fn read(attrs: &[&Attribute], broken: &mut Broken, errors: &mut Errors) -> Optio
         event_derive: Vec::new(),
         command_derive: Vec::new(),
         locked: None,
+        snapshot: None,
         krate: syn::parse_quote!(::factum),
     };
     let mut seen: Vec<String> = Vec::new();
@@ -70,13 +71,10 @@ fn option(
 ) -> syn::Result<()> {
     let key = input.call(Ident::parse_any)?;
     let mut name = key.to_string();
-    if let Some(message) = keys::later(&name) {
-        return Err(syn::Error::new(key.span(), message));
-    }
-    let supported = OPTIONS.iter().copied().filter(|option| keys::later(option).is_none());
     if !OPTIONS.contains(&name.as_str()) {
-        let message = format!("unknown option `{name}`{}", instead(&name, "options", supported.clone()));
-        match similar(&name, supported) {
+        let message =
+            format!("unknown option `{name}`{}", instead(&name, "options", OPTIONS.iter().copied()));
+        match similar(&name, OPTIONS.iter().copied()) {
             // Read on as what was meant.
             Some(meant) => {
                 errors.at(&key, message);
@@ -97,6 +95,7 @@ fn option(
         "command_derive" => options.command_derive = derives(input, &key)?,
         "locked" if input.is_empty() || input.peek(Token![,]) => options.locked = Some(key.span()),
         "locked" => return Err(input.error("`locked` stands alone: `#[aggregate(locked)]`")),
+        "snapshot" => options.snapshot = snapshot::parse(input, &key, errors)?,
         _ => {
             let what = "a path: `crate = my::factum`";
             input.parse::<Token![=]>().map_err(|error| wrong(&error, &key, what))?;

@@ -9,7 +9,7 @@ use syn::{GenericParam, Generics, Ident, Type, ext::IdentExt};
 
 use super::{
     ast::{self, Item},
-    model::{Field, Model, Role, Unique},
+    model::{Field, Model, Role, Snapshot, Unique},
 };
 use crate::{
     code,
@@ -18,8 +18,19 @@ use crate::{
 };
 
 pub(super) fn resolve(item: Item, errors: &mut Errors) -> Model {
-    let Item { vis, ident, mut generics, docs, options, fields, events, commands, mut broken, distinction } =
-        item;
+    let Item {
+        vis,
+        ident,
+        mut generics,
+        docs,
+        options,
+        fields,
+        events,
+        commands,
+        mut broken,
+        distinction,
+        fingerprint,
+    } = item;
     let usual_event = usual_name(&ident, "Event");
     let taken = [&ident, options.event.as_ref().unwrap_or(&usual_event)];
     let command = enum_name(options.command, usual_name(&ident, "Command"), &taken, errors);
@@ -74,6 +85,10 @@ pub(super) fn resolve(item: Item, errors: &mut Errors) -> Model {
         commands: Vec::new(),
         broken,
         distinction,
+        snapshot: options.snapshot.map(|ast::Snapshot { span, every, epoch }| {
+            let fingerprint = fingerprint.in_epoch(epoch).get();
+            Snapshot { span, every, fingerprint }
+        }),
     };
     for event in events {
         let event = events::resolve(&model, event, errors);

@@ -136,7 +136,7 @@ pub(crate) enum Wish {
     },
 }
 #[doc(hidden)]
-macro_rules! __factum_Pass_ddb57e6dff638192 {
+macro_rules! __factum_Pass_ef43cd990bfdcd7e {
     (($($callback:tt)*) { $($input:tt)* }) => {
         $($callback)* ! { { $($input)* } Pass { category : "passes", event : Fact, id :
         PassNumber, events : [Made(creates) { holder : String, place : String },
@@ -147,7 +147,7 @@ macro_rules! __factum_Pass_ddb57e6dff638192 {
 }
 #[doc(hidden)]
 #[allow(clippy::pub_use, unused_imports, reason = "views use it")]
-pub(crate) use __factum_Pass_ddb57e6dff638192 as Pass;
+pub(crate) use __factum_Pass_ef43cd990bfdcd7e as Pass;
 #[allow(
     clippy::all,
     clippy::pedantic,
@@ -959,6 +959,11 @@ const _: () = {
                 version,
             );
         }
+        const SNAPSHOT: ::core::option::Option<::events::SnapshotRule<Self>> = ::core::option::Option::Some(
+            <::events::SnapshotRule<
+                Self,
+            >>::new(100u64, 36246976781292747421223117893797344495u128),
+        );
     }
     #[automatically_derived]
     impl Pass {

@@ -1,6 +1,7 @@
 /// A pass for the doors of a house: everything that the language has.
 #[derive(Aggregate, Clone, Debug)]
 #[aggregate(
+    snapshot(every = 100, epoch = 3),
     crate = ::events,
     error = Box<dyn PassError>,
     category = "passes",

@@ -15,6 +15,7 @@ mod replies;
 mod scan;
 mod server;
 mod setup;
+mod snapshots;
 mod subject;
 mod tail;
 mod write;
@@ -32,11 +33,12 @@ use self::{
     scan::{Behind, Readers},
     server::Server,
     setup::Forbidden,
+    snapshots::Snapshots,
     subject::Subjects,
 };
 use super::{
     AppendError, BoxFuture, Capabilities, Capability, Claim, Commit, Committed, Constraint, Durability,
-    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Standing, Store, StoreError,
+    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Snapshot, Standing, Store, StoreError,
     StoreErrorKind, StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
@@ -88,6 +90,9 @@ const MOST_BATCHES: usize = 16;
 /// recorded under an idempotency key, and the last one in `name.r.category` which constraints are on record; with the values
 /// and the key of a commit, the server stores at most 1,000 messages together. When events are stored, the server tells `name.t.…`, with the same end.
 ///
+/// Snapshots are in a stream beside it, `name-snapshots`, which is made for the first one: the last message in
+/// `name.s.category.id`. Its messages can be purged at any time.
+///
 /// How many servers keep the stream is asked when the store is opened: open it anew after that was changed.
 #[derive(Debug)]
 pub struct JetStreamStore {
@@ -99,6 +104,7 @@ pub struct JetStreamStore {
     readers: Readers,
     behind: Behind,
     records: Records,
+    snapshots: Snapshots,
     /// The largest message that the stream takes.
     largest: usize,
     capabilities: Capabilities,
@@ -136,7 +142,8 @@ impl JetStreamStore {
         };
         let largest =
             usize::try_from(config.max_message_size).ok().filter(|size| *size > 0).unwrap_or(usize::MAX);
-        let supported: &[_] = &[Capability::Claims, Capability::IdempotencyKeys, Capability::Originals];
+        let supported: &[_] =
+            &[Capability::Claims, Capability::IdempotencyKeys, Capability::Snapshots, Capability::Originals];
         let capabilities = Capabilities {
             wakes: true,
             replicas: config.num_replicas,
@@ -144,6 +151,7 @@ impl JetStreamStore {
             ..Capabilities::new(durability).supporting(supported)
         };
         let alone = config.num_replicas == 1;
+        let snapshots = Snapshots::beside(&config, context.clone(), &subjects).await?;
         let server =
             Server::new(client.clone(), forbidden, &context, options.name, alone, options.timeout).await?;
         let listener = Listener::new(client, subjects.told());
@@ -156,6 +164,7 @@ impl JetStreamStore {
             readers: Readers::default(),
             behind: Behind::default(),
             records: Records::default(),
+            snapshots,
             largest,
             capabilities,
         })
@@ -267,6 +276,14 @@ impl Store for JetStreamStore {
 
     fn claim<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
         Box::pin(self.collect(claims))
+    }
+
+    fn snapshot<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {
+        Box::pin(async move { self.in_time("reading a snapshot", self.kept_snapshot(stream)).await? })
+    }
+
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.in_time("keeping a snapshot", self.keep_snapshot(snapshot)).await? })
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -29,7 +29,7 @@ use crate::store::{StoreError, StoreErrorKind};
 const OLDEST: (u64, u64) = (2, 12);
 
 /// What the stream says of whose it is, and in which form its messages are.
-const MARK: (&str, &str) = ("factum", "1");
+pub(super) const MARK: (&str, &str) = ("factum", "1");
 
 /// How long one answer of servers may take that are about to find each other or another leader …
 const ONE_ANSWER: Duration = Duration::from_secs(2);

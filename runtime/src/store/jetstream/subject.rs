@@ -74,6 +74,16 @@ impl Subjects {
         format!("{}.r.{}", self.name, token(category))
     }
 
+    /// All snapshots.
+    pub(super) fn snapshots(&self) -> String {
+        format!("{}.s.*.*", self.name)
+    }
+
+    /// The snapshot of this stream.
+    pub(super) fn snapshot(&self, stream: &StreamId) -> String {
+        format!("{}.s.{}.{}", self.name, token(stream.category()), token(stream.id()))
+    }
+
     /// Where the server tells of what it has stored.
     pub(super) fn told(&self) -> String {
         format!("{}.t.>", self.name)

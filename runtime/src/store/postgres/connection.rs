@@ -23,7 +23,7 @@ use super::{
     known::Known,
     lent::{self, Held},
     options::Source,
-    read,
+    read, snapshots,
     tls::Encrypted,
     write,
 };
@@ -55,6 +55,8 @@ pub(super) struct Session {
     pub(super) constraints: Statement,
     pub(super) constrain: Statement,
     pub(super) claim: Statement,
+    pub(super) snapshot: Statement,
+    pub(super) keep_snapshot: Statement,
     known: Mutex<Known>,
     /// Whether the last batch with unique values or keys had one in it that was not free.
     pub(super) denied: AtomicBool,
@@ -86,6 +88,8 @@ impl Session {
             client.prepare(claims::CONSTRAIN),
             client.prepare(claims::CLAIM),
         )?;
+        let (snapshot, keep_snapshot) =
+            try_join!(client.prepare(snapshots::SNAPSHOT), client.prepare(snapshots::KEEP))?;
         let [all, all_columns] = read::ALL.map(|all| client.prepare(all));
         let [categories, categories_all_columns] =
             read::CATEGORIES.map(|categories| client.prepare(categories));
@@ -114,6 +118,8 @@ impl Session {
             constraints,
             constrain,
             claim,
+            snapshot,
+            keep_snapshot,
             known: Mutex::default(),
             denied: AtomicBool::default(),
         })

@@ -15,6 +15,7 @@ mod read;
 mod row;
 mod scans;
 mod schema;
+mod snapshots;
 mod tail;
 mod text;
 mod tls;
@@ -41,8 +42,8 @@ use self::{
 };
 use super::{
     AppendError, BoxFuture, Capabilities, Capability, Claim, Commit, Committed, Constraint, Durability,
-    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Standing, Store, StoreError, StreamId,
-    StreamPage, key::StoreKey,
+    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Snapshot, Standing, Store, StoreError,
+    StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
 
@@ -344,8 +345,35 @@ impl Store for PostgresStore {
         })
     }
 
+    fn snapshot<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {
+        Box::pin(async move {
+            self.short
+                .ask("reading a snapshot", |session| async move { snapshots::find(&session, stream).await })
+                .await
+        })
+    }
+
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            if snapshot.state.bytes().len() > MOST_BYTES {
+                return Err(StoreError::invalid(format!(
+                    "the snapshot of `{}` has {} bytes; at most {MOST_BYTES} can be kept",
+                    snapshot.stream,
+                    snapshot.state.bytes().len()
+                )));
+            }
+            // It may be large and takes a sync, so loads and appends do not wait for it.
+            let snapshot = &snapshot;
+            self.scans
+                .link()
+                .ask("keeping a snapshot", |session| async move { snapshots::keep(&session, snapshot).await })
+                .await
+        })
+    }
+
     fn capabilities(&self) -> Capabilities {
-        let supported: &[_] = &[Capability::Claims, Capability::IdempotencyKeys, Capability::Originals];
+        let supported: &[_] =
+            &[Capability::Claims, Capability::IdempotencyKeys, Capability::Snapshots, Capability::Originals];
         Capabilities { wakes: self.wakes, ..Capabilities::new(self.durability).supporting(supported) }
     }
 }

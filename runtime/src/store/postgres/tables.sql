@@ -64,6 +64,17 @@ CREATE TABLE keys (
     events         bigint NOT NULL  -- how many
 );
 
+-- The state of aggregates, one for each stream: a cache, which may be emptied at any time.
+CREATE TABLE snapshots (
+    stream         uuid PRIMARY KEY,
+    version        bigint NOT NULL,
+    last           uuid NOT NULL,   -- the event at that version
+    fingerprint    uuid NOT NULL,   -- of the code
+    origin         uuid NOT NULL,   -- the process that folded from the first event on
+    format         text,            -- NULL: JSON
+    state          bytea NOT NULL
+);
+
 -- One thing that metadata says. Where it cannot be taken apart, because a string has U+0000 in it or the row is damaged,
 -- it is shown as it is: nobody should take it for silence.
 CREATE FUNCTION said(metadata text, what text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$

@@ -13,6 +13,7 @@ mod read;
 mod record;
 mod row;
 mod schema;
+mod snapshots;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ use self::{
 };
 use super::{
     AppendError, BoxFuture, Capabilities, Capability, Claim, Commit, Committed, Constraint, Durability,
-    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Standing, Store, StoreError,
+    Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Snapshot, Standing, Store, StoreError,
     StoreErrorKind, StreamId, StreamPage, key::StoreKey,
 };
 use crate::Version;
@@ -352,8 +353,20 @@ impl Store for SqliteStore {
         })
     }
 
+    fn snapshot<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Option<Snapshot>, StoreError>> {
+        Box::pin(async move { self.core.read_ahead(|session| snapshots::find(&session.connection, stream)) })
+    }
+
+    fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let keep = move |session: &mut Session| snapshots::keep(&session.connection, &snapshot);
+            self.queue()?.change(keep).await
+        })
+    }
+
     fn capabilities(&self) -> Capabilities {
-        let supported: &[_] = &[Capability::Claims, Capability::IdempotencyKeys, Capability::Originals];
+        let supported: &[_] =
+            &[Capability::Claims, Capability::IdempotencyKeys, Capability::Snapshots, Capability::Originals];
         let wakes = !self.core.is_shared();
         Capabilities { wakes, ..Capabilities::new(self.core.durability).supporting(supported) }
     }

@@ -29,6 +29,8 @@ const VERSION: i32 = 1;
 ///   taken away, so no key is given twice.
 /// - `reserved` is there for streams that are given a value before their first event. Any other stream that is in `streams`
 ///   and has no events is damaged, and nobody begins it anew.
+/// - `snapshots` is a cache, which may be emptied at any time: `DELETE FROM snapshots`. It names its streams itself, because
+///   a snapshot that has no events any more must be found out as such, and not be damage.
 /// - A constraint names its category, because it may be there before the first stream is. Its claims go when it goes.
 const TABLES: &str = "
 CREATE TABLE categories (
@@ -94,6 +96,18 @@ CREATE TABLE claim_changes (
 
 CREATE TABLE reserved (
     stream INTEGER PRIMARY KEY REFERENCES streams
+) STRICT;
+
+CREATE TABLE snapshots (
+    category    TEXT NOT NULL,
+    id          TEXT NOT NULL, -- of the stream
+    version     INTEGER NOT NULL,
+    last        BLOB NOT NULL, -- the id of the event at that version
+    fingerprint BLOB NOT NULL, -- of the code
+    origin      BLOB NOT NULL, -- the process that folded from the first event on
+    format      TEXT,          -- NULL: JSON
+    state       ANY NOT NULL,
+    PRIMARY KEY (category, id)
 ) STRICT;
 
 -- For people.

@@ -3,6 +3,7 @@
 use super::{
     Harness, claims, keys, position, race,
     retry::told,
+    snapshots,
     support::{
         Subject, commit, conflict, distinct_ids, exact, only, read, read_after, read_all, refused, stream,
         together, write,
@@ -230,6 +231,22 @@ pub(super) async fn a_key_is_remembered_after_reopening(harness: &dyn Harness) {
     let found = store.remembered(&keys::key("k")).await.unwrap().unwrap();
     assert_eq!(found.events, read_all(&store).await);
     keys::used(&store, keys::keyed(&stream("b"), Expected::NoStream, 1, keys::key("k"))).await;
+}
+
+pub(super) async fn a_snapshot_is_there_after_reopening(harness: &dyn Harness) {
+    let a = stream("a");
+    {
+        let store = open(harness).await;
+        if !snapshots::keeps(&store) {
+            return;
+        }
+        write(&store, &a, Expected::NoStream, 3).await;
+        store.save_snapshot(snapshots::snapshot(&a, 2)).await.unwrap();
+    }
+    let (store, other) = (open(harness).await, open(harness).await);
+    assert_eq!(store.snapshot(&a).await.unwrap(), Some(snapshots::snapshot(&a, 2)));
+    other.save_snapshot(snapshots::snapshot(&a, 3)).await.unwrap();
+    assert_eq!(store.snapshot(&a).await.unwrap(), Some(snapshots::snapshot(&a, 3)));
 }
 
 /// When it is on record, no handle goes around it any more, whatever it has seen before.

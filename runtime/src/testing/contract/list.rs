@@ -2,7 +2,7 @@
 
 use super::{
     Body, Case, all, append, claims, conflict, facts, fidelity, filter, handles, keys, large, names,
-    original, position, race, refusal, retry, several, stream, tail, time, wait,
+    original, position, race, refusal, retry, several, snapshots, stream, tail, time, wait,
 };
 
 /// Makes a module with a `#[test]` for each case of the contract: `contract_tests!(name, harness)`, or
@@ -193,6 +193,17 @@ macro_rules! __contract_cases {
                     any_text_is_a_key
                     no_key_is_empty_or_endless
                 }
+                snapshots {
+                    where_none_was_kept_is_none
+                    what_was_kept_comes_back
+                    the_last_one_takes_the_place_of_any_other
+                    each_stream_has_its_own
+                    any_text_names_their_stream
+                    their_state_comes_back_byte_for_byte
+                    a_stream_may_be_behind_its_snapshot
+                    no_event_comes_of_them
+                    of_many_at_once_one_is_kept_whole
+                }
                 large {
                     a_stream_of_5_000_events
                     a_commit_of_10_000_events
@@ -230,6 +241,7 @@ macro_rules! __contract_cases {
                     waiting_notices_another_handle
                     a_claim_is_held_after_reopening
                     a_key_is_remembered_after_reopening
+                    a_snapshot_is_there_after_reopening
                     a_constraint_holds_for_every_handle
                     of_many_who_want_it_one_gets_it
                     of_many_under_one_key_one_takes_effect

@@ -56,6 +56,7 @@ mod race;
 mod refusal;
 mod retry;
 mod several;
+mod snapshots;
 mod stream;
 mod support;
 mod tail;

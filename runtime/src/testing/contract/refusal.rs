@@ -5,13 +5,12 @@ use std::{fmt::Debug, time::Duration};
 use chrono::DateTime;
 
 use super::{
-    claims, keys,
+    claims, keys, snapshots,
     support::{Subject, append, commit, read_all, refused, stream},
 };
-use crate::Version;
 use crate::store::{
-    AppendError, Capability, Checkpoint, Commit, CommitId, Expected, Lease, Name, Original, Payload,
-    Position, RowChange, RowOp, RowValue, Snapshot, StoreError, StoreErrorKind,
+    AppendError, Capability, Checkpoint, Commit, CommitId, Expected, Lease, Name, Original, Position,
+    RowChange, RowOp, RowValue, StoreError, StoreErrorKind,
 };
 
 async fn makes_no_sense(store: &Subject, commit: Commit) {
@@ -109,7 +108,7 @@ fn as_declared<T: Debug>(store: &Subject, outcome: Result<T, StoreError>, capabi
 pub(super) async fn snapshots_unless_supported(store: Subject) {
     let stream = stream("a");
     as_declared(&store, store.snapshot(&stream).await, Capability::Snapshots);
-    let snapshot = Snapshot { stream, version: Version::FIRST, fingerprint: 1, state: Payload::json("{}") };
+    let snapshot = snapshots::snapshot(&stream, 1);
     as_declared(&store, store.save_snapshot(snapshot).await, Capability::Snapshots);
 }
 

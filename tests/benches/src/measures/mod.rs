@@ -6,6 +6,7 @@ mod import;
 mod load;
 mod replay;
 mod signups;
+mod snapshots;
 
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub enum Measure {
     Append,
     /// Loads of streams of 10 and of 1,000 events.
     Load,
+    /// Loads of streams of 10,000 events that have snapshots, against those of 100 events.
+    Snapshots,
     /// Everything, decoded.
     Replay,
     /// A thousand events in a transaction.
@@ -123,6 +126,7 @@ pub async fn run(measure: Measure, backend: &dyn Backend, effort: Effort) -> Res
                 rows.push(load::load(backend, effort, events).await?);
             }
         }
+        Measure::Snapshots => rows.push(snapshots::load(backend, effort).await?),
         Measure::Replay if backend.is_durable() => rows.push(replay::replay(backend, effort).await?),
         Measure::Import if backend.is_durable() => rows.push(import::import(backend, effort).await?),
         Measure::Signups if backend.is_durable() => rows.extend(signups::sign_ups(backend, effort).await?),

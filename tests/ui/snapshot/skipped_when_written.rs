@@ -1,7 +1,8 @@
-// `snapshot` is refused until it is carried out, never ignored.
+// The state would be written without a field.
 use factum::Aggregate;
+use serde::{Deserialize, Serialize};
 
-#[derive(Aggregate)]
+#[derive(Aggregate, Serialize, Deserialize)]
 #[aggregate(snapshot(every = 100, epoch = 1))]
 #[events {
     #[creates]
@@ -22,6 +23,7 @@ pub struct Account {
     #[on(Closed = Some(reason))]
     closed: Option<String>,
     #[on(Renamed += 1)]
+    #[serde(default, skip_serializing)]
     names: u32,
 }
 
