@@ -44,12 +44,43 @@ async fn there_is_another_one_after_so_many_events() {
     assert_eq!(ledgers.snapshot_counts().kept, 3);
 }
 
+program!(warm, 1, snapshot(every = 10));
+
+/// Whoever knows the state need not load it, and keeps it all the same.
+#[tokio::test]
+async fn what_is_warm_is_kept_too() {
+    let store = memory();
+    let ledgers = Repository::<warm::Ledger>::new(Arc::clone(&store));
+    ledgers.execute(&1, warm::LedgerCommand::Open { owner: "Ann".to_owned() }).await.unwrap();
+    for step in 2..=25 {
+        ledgers.execute(&1, warm::LedgerCommand::Add { step }).await.unwrap();
+        if step >= 10 {
+            kept(&store, 1, step / 10 * 10).await;
+        }
+    }
+    // Together with others, too: five wait while one is at work.
+    let commands = (26..=31).map(|step| {
+        let ledgers = ledgers.clone();
+        tokio::spawn(async move { ledgers.execute(&1, warm::LedgerCommand::Add { step }).await.unwrap() })
+    });
+    for command in commands.collect::<Vec<_>>() {
+        command.await.unwrap();
+    }
+    let snapshot = store.snapshot(&crate::stream(1)).await.unwrap().unwrap();
+    assert!(snapshot.version >= 30, "{}", snapshot.version);
+    let counts = ledgers.snapshot_counts();
+    assert_eq!((counts.used, counts.kept, counts.failed), (0, 3, 0));
+    let state = ledgers.load(&1).await.unwrap().unwrap();
+    assert_eq!((state.total, state.version.get()), ((2..=31).sum(), 31));
+    assert_eq!(ledgers.snapshot_counts().used, 1);
+}
+
 program!(ends, 1, snapshot(every = 1));
 
 #[tokio::test]
 async fn what_has_ended_stays_so() {
     let store = memory();
-    let ledgers = write!(ends, &store, 1, [1]);
+    let ledgers = write!(ends, &store, 1, [1]).cold();
     let close = plain::LedgerCommand::Close { by: "Ann".to_owned() };
     Repository::<plain::Ledger>::new(Arc::clone(&store)).execute(&1, close).await.unwrap();
     assert!(ledgers.load(&1).await.unwrap().unwrap().ended);

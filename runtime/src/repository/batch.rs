@@ -108,7 +108,7 @@ impl<A: Aggregate> Batch<A> {
                 if sure || !plan.events.is_empty() {
                     break plan;
                 }
-                if load::catch_up(&*self.store, &self.stream, &mut loaded, None).await.is_err() {
+                if load::catch_up(&self.store, &self.stream, &mut loaded, None).await.is_err() {
                     return self.send_back();
                 }
                 sure = true;
@@ -132,7 +132,7 @@ impl<A: Aggregate> Batch<A> {
                     drop(loaded);
                     self.retry.pause_after(attempts).await;
                     if let Some(mut before) = before {
-                        if load::catch_up(&*self.store, &self.stream, &mut before, None).await.is_err() {
+                        if load::catch_up(&self.store, &self.stream, &mut before, None).await.is_err() {
                             return self.send_back();
                         }
                         (known, sure) = (Some(before), true);

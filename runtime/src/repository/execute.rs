@@ -204,7 +204,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                         _ => {}
                     }
                 }
-                Box::pin(load::catch_up(&**store, stream, &mut loaded, since)).await?;
+                Box::pin(load::catch_up(store, stream, &mut loaded, since)).await?;
                 sure = true;
             };
             let events = match judged {
@@ -276,7 +276,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         match before.filter(|before| before.fold.version() <= actual) {
             Some(mut before) => {
                 let known = before.fold.version();
-                load::catch_up(&**store, stream, &mut before, since.map(|_| known)).await?;
+                load::catch_up(store, stream, &mut before, since.map(|_| known)).await?;
                 Ok(before)
             }
             None => Ok(Box::new(load::latest::<A>(store, stream, self.id, since).await?)),

@@ -58,12 +58,18 @@ pub(super) async fn latest<A: Aggregate>(
 /// Goes on with the fold of a beginning of the stream to its end, and notes what happened after the version `since`, be it
 /// before or after what is in the fold already.
 pub(super) async fn catch_up<A: Aggregate>(
-    store: &dyn Store,
+    store: &Arc<dyn Store>,
     stream: &StreamId,
     loaded: &mut Loaded<A>,
     since: Option<Version>,
 ) -> Result<(), LoadError> {
-    loaded.go_on(store, stream, Reading { until: Until::End, since }).await
+    let reading = Reading { until: Until::End, since };
+    match loaded.fold.version() {
+        // There may be a snapshot.
+        Version::NONE => *loaded = load(store, stream, &loaded.fold.id().clone(), reading).await?,
+        _ => loaded.go_on(&**store, stream, reading).await?,
+    }
+    Ok(())
 }
 
 /// The fold of the events up to this version.
