@@ -61,6 +61,8 @@ use crate::{Aggregate, Event, Fold, SampleId};
 /// - `nothing_panics`: no command panics when it is decided, and none of the events that they record when it is folded.
 /// - `events_survive_json`: an event that is stored and read again is the same event.
 /// - `replay_equals_live`: the state that was built as the events happened is the one that is read back from the store.
+/// - `snapshot_and_tail_equal_all`: where there are snapshots, a state that was kept and read again, gone on with the events
+///   since, is the fold of all events.
 ///
 /// Each runs 256 histories, the same ones each time; the variables `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for
 /// more and for others. A history that breaks a law is printed as code to start a test with:
@@ -127,6 +129,11 @@ macro_rules! laws {
             #[test]
             fn replay_equals_live() {
                 laws().replay_equals_live();
+            }
+
+            #[test]
+            fn snapshot_and_tail_equal_all() {
+                laws().snapshot_and_tail_equal_all();
             }
         }
     };
@@ -250,6 +257,41 @@ where
                 replayed.apply(read).map_err(|error| format!("the stored events do not fold: {error}"))?;
             }
             same("the state that stored events come to is another", &after.fold.state(), &replayed.state())
+        });
+    }
+
+    /// A state that was kept as a snapshot and read again, gone on with the events since, is the fold of all events. It holds
+    /// where the aggregate has no snapshots.
+    ///
+    /// # Panics
+    /// As a test does: when it is another. The message is the history as given / when / then code.
+    #[track_caller]
+    pub fn snapshot_and_tail_equal_all(&self) {
+        let Some(rule) = A::SNAPSHOT else { return };
+        self.hold(false, |after| {
+            // Before the step, and long before.
+            for kept in [after.before, after.before / 2] {
+                let mut fold = Fold::<A>::new(after.fold.id().clone());
+                for (index, event) in after.events.iter().enumerate() {
+                    if index == kept
+                        && let Some(state) = fold.state()
+                    {
+                        let kept = rule
+                            .encode(state)
+                            .map_err(|error| format!("the state cannot be kept: {error}"))?;
+                        let read = rule.decode(&kept).map_err(|error| {
+                            format!(
+                                "a state that was kept cannot be read again: {error}; it was kept as {kept}"
+                            )
+                        })?;
+                        fold = Fold::restored(fold.id().clone(), read, fold.version(), fold.ended());
+                    }
+                    fold.apply(event.clone()).map_err(|error| format!("the events do not fold: {error}"))?;
+                }
+                let what = format!("a snapshot at version {kept} and the events since come to another state");
+                same(&what, &after.fold.state(), &fold.state())?;
+            }
+            Ok(())
         });
     }
 
