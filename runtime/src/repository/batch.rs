@@ -85,7 +85,7 @@ impl<A: Aggregate> Batch<A> {
     }
 
     async fn carry_out(&mut self) {
-        let mut known = self.turn.take();
+        let mut known = self.turn.take().filter(|known| snapshot::believed::<A>(known));
         let (mut attempts, mut sure) = (0, false);
         loop {
             attempts += 1;
@@ -122,16 +122,21 @@ impl<A: Aggregate> Batch<A> {
                     let appended = committed.and_then(|Committed { mut appends }| appends.pop());
                     if let Some(appended) = &appended {
                         loaded.ends_with(appended);
+                    }
+                    let recorded = appended.is_some();
+                    self.answer(plan, id, appended);
+                    if recorded {
                         snapshot::keep_when_due(&self.store, &self.stream, &mut loaded);
                         self.turn.put(loaded);
                     }
-                    return self.answer(plan, id, appended);
+                    return;
                 }
-                Ok(Outcome::Conflict { .. }) if self.retry.goes_on_after(attempts) => {
+                Ok(Outcome::Conflict { actual, .. }) if self.retry.goes_on_after(attempts) => {
                     // The fold has gone on to what did not happen.
                     drop(loaded);
                     self.retry.pause_after(attempts).await;
-                    if let Some(mut before) = before {
+                    // A stream that is shorter than what is known of it is not the one that was known.
+                    if let Some(mut before) = before.filter(|before| before.fold.version() <= actual) {
                         if load::catch_up(&self.store, &self.stream, &mut before, None).await.is_err() {
                             return self.send_back();
                         }
@@ -198,14 +203,21 @@ impl<A: Aggregate> Batch<A> {
         };
         self.sent = Some(id);
         let outcome = attempt::record(&*self.store, &self.retry, commit).await;
-        self.sent = None;
+        // What is recorded is on its way until it is answered: whoever is cut off before must not be carried out again.
+        if !matches!(outcome, Ok(Outcome::Recorded(..))) {
+            self.sent = None;
+        }
         outcome
     }
 
     /// To each its own part of what was recorded.
     fn answer(&mut self, plan: Plan<A>, id: CommitId, appended: Option<Appended>) {
         let (mut index, mut position) = (0, plan.position);
-        for (seat, verdict) in self.seats.drain(..).zip(plan.verdicts) {
+        let mut verdicts = plan.verdicts.into_iter();
+        self.seats.reverse();
+        while let Some(verdict) = verdicts.next()
+            && let Some(seat) = self.seats.pop()
+        {
             let outcome = match verdict {
                 Verdict::Refused(rejection) => Err(ExecuteError::Rejected(rejection)),
                 Verdict::Decided(mut decided) => {
@@ -224,6 +236,7 @@ impl<A: Aggregate> Batch<A> {
             };
             let _ = seat.reply.send(Reply::Outcome(outcome));
         }
+        self.sent = None;
     }
 
     /// Nobody knows whether the events were recorded. Who has none of them can go alone.
@@ -295,7 +308,8 @@ impl<A: Aggregate> Plan<A> {
             Judged::Refused(rejection) => return Ok(Some(Verdict::Refused(rejection))),
             Judged::Stale(_) => return Ok(None),
         };
-        let mut decided = Decided::of(loaded, events, seat.ask.metadata.as_ref()).map_err(|_| Spoilt)?;
+        let mut decided =
+            Decided::of(loaded, events, seat.ask.metadata.as_ref(), false).map_err(|_| Spoilt)?;
         decided.fold(&mut loaded.fold).map_err(|_| Spoilt)?;
         self.bytes += decided.stored.iter().map(|event| event.payload.bytes().len()).sum::<usize>();
         self.events.append(&mut decided.stored);

@@ -37,11 +37,13 @@ pub(super) enum NotStorable {
 }
 
 impl<A: Aggregate> Decided<A> {
-    /// These events in the state that was loaded. Its fold goes on to what comes of them if that has to be known now.
+    /// These events in the state that was loaded. Its fold goes on to what comes of them if that has to be known now, and a
+    /// copy of it is kept then if it may be wanted.
     pub(super) fn of(
         loaded: &mut Loaded<A>,
         events: Decision<A::Event>,
         metadata: Option<&Arc<Metadata>>,
+        copies: bool,
     ) -> Result<Self, NotStorable> {
         let stored = events.as_slice().iter().map(|event| stored(event, metadata));
         let mut decided = Self {
@@ -56,7 +58,7 @@ impl<A: Aggregate> Decided<A> {
         };
         if !A::MODEL.unique.is_empty() && !decided.stored.is_empty() {
             let before = held(&loaded.fold);
-            decided.before = loaded.copy();
+            decided.before = copies.then(|| loaded.copy()).flatten();
             decided.fold(&mut loaded.fold)?;
             decided.claims = changes(&before, &loaded.fold);
         }

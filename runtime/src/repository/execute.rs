@@ -1,6 +1,6 @@
 //! One command: load, decide, record.
 
-use std::{fmt, future::IntoFuture, mem, sync::Arc, time::Duration};
+use std::{fmt, future::IntoFuture, mem, sync::Arc};
 
 use serde::Serialize;
 use tokio::{runtime::Handle, time::timeout};
@@ -12,7 +12,7 @@ use super::{
     batch::Batch,
     constraint,
     decided::Decided,
-    line::{Entered, Reply, Turn, Waiting},
+    line::{Entered, PATIENCE, Reply, Turn, Waiting},
     load::{self, Loaded},
     once, snapshot,
 };
@@ -20,10 +20,6 @@ use crate::{
     Aggregate, Decision, Metadata, Version,
     store::{BoxFuture, Commit, CommitId, IdempotencyKey, Position, StoreError, StreamId},
 };
-
-/// How long a command waits for others of this process before it goes its own way. They may be slow, and they may be futures
-/// that nobody polls.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A command about to be carried out. Await it; see [`Repository::execute`].
 #[must_use = "a command does nothing until it is awaited"]
@@ -173,7 +169,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         let (store, since) = (&repository.store, self.ask.expected.fields());
         let mut attempts = 0;
         // What is known may be out of date, as others write too. Only an append proves it, or a read.
-        let mut known = turn.take();
+        let mut known = turn.take().filter(|known| snapshot::believed::<A>(known));
         let mut sure = false;
         // What creates is mostly given to what is not there yet, and the store notices if it is.
         if known.is_none() && self.ask.expected == Seen::Anything && self.ask.model().creates {
@@ -218,7 +214,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                     return Ok(Err(stale));
                 }
             };
-            let mut decided = Decided::of(&mut loaded, events, self.ask.metadata.as_ref())
+            let mut decided = Decided::of(&mut loaded, events, self.ask.metadata.as_ref(), true)
                 .map_err(|cause| ExecuteError::not_storable(stream, cause))?;
             let decided_on = decided.version;
             let actual = match self.record(stream, &decided).await? {
@@ -385,7 +381,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 return Ok(None);
             };
             let metadata = self.ask.metadata.as_ref();
-            let decided = Decided::of(&mut loaded, Decision::one(event), metadata)
+            let decided = Decided::of(&mut loaded, Decision::one(event), metadata, false)
                 .map_err(|cause| ExecuteError::not_storable(stream, cause))?;
             // The key is for the command itself.
             let unkeyed = Self { once: None, ask: self.ask.clone(), ..*self };

@@ -13,6 +13,7 @@ use std::{
     convert::Infallible,
     hash::RandomState,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use quick_cache::{Lifecycle, UnitWeighter, sync::Cache};
@@ -20,6 +21,10 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{ExecuteError, Receipt, ask::Ask, load::Loaded};
 use crate::{Aggregate, store::StreamId};
+
+/// How long a command waits for others of this process before it goes its own way. They may be slow, and they may be futures
+/// that nobody polls.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many lines are kept where nothing is known between the commands: they are small.
 const LINES: usize = 1_024;
@@ -53,6 +58,8 @@ struct Line<A: Aggregate>(Mutex<State<A>>);
 struct State<A: Aggregate> {
     /// Whether somebody has the turn.
     busy: bool,
+    /// When the line has moved last.
+    moved: Instant,
     known: Option<Box<Loaded<A>>>,
     waiting: VecDeque<Seat<A>>,
     /// The number of the next seat.
@@ -114,10 +121,16 @@ impl<A: Aggregate> Lines<A> {
         let Ok(line) = self.lines.get_or_insert_with(stream, || Ok::<_, Infallible>(Arc::default()));
         let mut state = line.state();
         if !state.busy {
-            state.busy = true;
+            (state.busy, state.moved) = (true, Instant::now());
             let known = state.known.take();
             drop(state);
             return Entered::Turn(Turn { line: Some(line), known, warm: self.warm > 0 });
+        }
+        // Whoever has the turn may be a future that nobody polls.
+        if state.moved.elapsed() >= PATIENCE {
+            drop(state);
+            let _ = self.lines.remove_if(stream, |other| Arc::ptr_eq(other, &line));
+            return Entered::Turn(Turn::none());
         }
         // Who waits is woken by time as well, for which there has to be a runtime.
         if Handle::try_current().is_err() {
@@ -145,7 +158,13 @@ impl<A: Aggregate> Line<A> {
 
 impl<A: Aggregate> Default for Line<A> {
     fn default() -> Self {
-        Self(Mutex::new(State { busy: false, known: None, waiting: VecDeque::new(), next: 0 }))
+        Self(Mutex::new(State {
+            busy: false,
+            moved: Instant::now(),
+            known: None,
+            waiting: VecDeque::new(),
+            next: 0,
+        }))
     }
 }
 
@@ -167,6 +186,13 @@ impl<A: Aggregate> Waiting<A> {
         drop(state);
         drop(seat);
         Some(Turn::none())
+    }
+}
+
+/// Whoever does not wait any more is in nobody's way.
+impl<A: Aggregate> Drop for Waiting<A> {
+    fn drop(&mut self) {
+        let _ = self.leave();
     }
 }
 
@@ -200,6 +226,7 @@ impl<A: Aggregate> Turn<A> {
     pub(super) fn company(&self, most: usize) -> Vec<Seat<A>> {
         let Some(line) = &self.line else { return Vec::new() };
         let mut state = line.state();
+        state.moved = Instant::now();
         let together = state.waiting.iter().take(most).take_while(|seat| !seat.alone).count();
         state.waiting.drain(..together).collect()
     }
@@ -231,6 +258,7 @@ impl<A: Aggregate> Drop for Turn<A> {
         loop {
             let seat = {
                 let mut state = line.state();
+                state.moved = Instant::now();
                 let Some(seat) = state.waiting.pop_front() else {
                     state.busy = false;
                     state.known = known.filter(|_| self.warm);

@@ -192,6 +192,14 @@ pub(super) fn keep_when_due<A: Aggregate>(store: &Arc<dyn Store>, stream: &Strea
     }
 }
 
+/// Whether what is known still counts: it does not if it goes back to another process' snapshot, and one of those was found to
+/// be wrong since.
+pub(super) fn believed<A: Aggregate>(known: &Loaded<A>) -> bool {
+    A::SNAPSHOT.is_none()
+        || known.basis.origin.is_none_or(|origin| origin == *HERE)
+        || !Snapshots::of::<A>().distrusted.load(Ordering::Relaxed)
+}
+
 /// A load of an aggregate that has snapshots.
 struct Begun<'a, A: Aggregate> {
     rule: SnapshotRule<A>,

@@ -111,7 +111,7 @@ where
                 .fold
                 .decide(self.command.clone(), &ctx)
                 .map_err(|rejection| TransactionErrorKind::Rejected(Box::new(rejection)))?;
-            let decided = Decided::of(&mut loaded, events, shared).map_err(not_storable)?;
+            let decided = Decided::of(&mut loaded, events, shared, false).map_err(not_storable)?;
             let append = (!decided.events.is_empty()).then(|| decided.append(&self.stream));
             let claims = decided.claims.clone();
             self.decided = Some(decided);

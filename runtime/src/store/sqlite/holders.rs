@@ -54,6 +54,8 @@ pub(super) struct Holders {
     /// What others had done when they were read: see [`Constraints::seen`](super::constraints::Constraints::seen).
     seen: Option<i64>,
     sorting: Option<Sorting>,
+    /// Whether the next change sorts in all that there are.
+    all_at_once: bool,
     /// Whether something was changed that is not known to be committed.
     changed: bool,
 }
@@ -98,9 +100,7 @@ impl Holders {
         }
         (self.first, self.seen) = (first, seen);
         // A process that lives for a few changes would never come to the end otherwise.
-        if self.are_many() && self.sorting.is_none() {
-            self.settle(connection)?;
-        }
+        self.all_at_once = self.are_many() && self.sorting.is_none();
         Ok(())
     }
 
@@ -149,6 +149,9 @@ impl Holders {
         self.late.insert(*value, Change { key, constraint, owner });
         self.first.get_or_insert(key);
         self.last = key;
+        if std::mem::take(&mut self.all_at_once) {
+            return self.settle(connection);
+        }
         if self.sorting.is_none() && self.are_many() {
             self.sort();
         }
@@ -167,6 +170,15 @@ impl Holders {
 
     /// Sorts in as many as this, if any are on their way.
     fn sort_in(&mut self, connection: &Connection, most: usize) -> Result<(), Error> {
+        let sorted = self.try_to_sort_in(connection, most);
+        if sorted.is_err() {
+            // What was on its way is still late: the next time begins anew.
+            self.sorting = None;
+        }
+        sorted
+    }
+
+    fn try_to_sort_in(&mut self, connection: &Connection, most: usize) -> Result<(), Error> {
         let Some(sorting) = &mut self.sorting else { return Ok(()) };
         for value in sorting.values.by_ref().take(most) {
             // What has changed again meanwhile is as good.
