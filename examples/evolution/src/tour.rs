@@ -57,7 +57,10 @@ pub(crate) async fn run(file: Option<PathBuf>, out: &mut impl Write) -> Result<(
     writeln!(out, "\n   The {} events of before are what they were, byte for byte.", old.len())?;
 
     let used = members.snapshot_counts().used;
-    writeln!(out, "   Version 1 had left a snapshot of its state. It was used {used} times: the code is another one.")?;
+    writeln!(
+        out,
+        "   Version 1 had left a snapshot of its state. It was used {used} times: the code is another one."
+    )?;
 
     writeln!(out, "\n5 Changes of src/domain.rs that do not compile")?;
     for mistake in MISTAKES {
@@ -72,9 +75,9 @@ pub(crate) async fn run(file: Option<PathBuf>, out: &mut impl Write) -> Result<(
 /// The members in a copy of the database of the first day.
 async fn open_copy(file: &Path) -> Result<Repository<Member>> {
     let name = file.to_str().ok_or("the name of the file is not UTF-8")?;
-    File::create_new(file).and_then(|mut copy| copy.write_all(FIRST_DAY)).map_err(|error| {
-        format!("cannot make {name}: {error}; name a file that is not there yet")
-    })?;
+    File::create_new(file)
+        .and_then(|mut copy| copy.write_all(FIRST_DAY))
+        .map_err(|error| format!("cannot make {name}: {error}; name a file that is not there yet"))?;
     Ok(Repository::new(factum::open(&format!("sqlite:{name}")).await?))
 }
 

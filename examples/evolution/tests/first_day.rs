@@ -32,7 +32,13 @@ async fn is(members: &Repository<Member>, version: u64, left: bool, member: Memb
 }
 
 fn member(number: u64, given: &str, family: &str, address: &str, loans: &[Loan]) -> Member {
-    Member { number, given: given.into(), family: family.into(), address: address.into(), loans: loans.to_vec() }
+    Member {
+        number,
+        given: given.into(),
+        family: family.into(),
+        address: address.into(),
+        loans: loans.to_vec(),
+    }
 }
 
 fn loan(book: &str, for_days: u32, branch: Branch) -> Loan {

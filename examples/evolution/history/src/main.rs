@@ -53,8 +53,7 @@ async fn in_the_first_year(desk: Desk<v1::Member>) -> Result<()> {
     use v1::MemberCommand::{ChangeDetails, Join, Leave, Lend, TakeBack};
 
     let join = |name: &str, address: &str| Join { name: name.into(), address: address.into() };
-    let lend =
-        |book: &str, shelf: &str, days| Lend { book: book.into(), days, shelf: shelf.into() };
+    let lend = |book: &str, shelf: &str, days| Lend { book: book.into(), days, shelf: shelf.into() };
     let take_back = |book: &str| TakeBack { book: book.into() };
     let change = |name: &str, address: &str| ChangeDetails { name: name.into(), address: address.into() };
 
@@ -79,12 +78,8 @@ async fn in_the_second_year(desk: Desk<v2::Member>) -> Result<()> {
         MemberCommand::{ChangeDetails, Join, Lend, TakeBack},
     };
 
-    let lend = |book: &str, shelf: &str, days, branch| Lend {
-        book: book.into(),
-        days,
-        shelf: shelf.into(),
-        branch,
-    };
+    let lend =
+        |book: &str, shelf: &str, days, branch| Lend { book: book.into(), days, shelf: shelf.into(), branch };
 
     let (given, family, address) = ("Emmy".into(), "Noether".into(), "9 Abbey Close, Ely".into());
     desk.ask(EMMY, Join { given, family, address }).await?;
