@@ -1,0 +1,5 @@
+//! What has to hold for every model.
+
+use evolution::domain::Member;
+
+factum::laws!(Member);
