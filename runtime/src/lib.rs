@@ -6,9 +6,11 @@ pub mod copy;
 pub mod document;
 mod domain;
 mod open;
+pub mod read;
 mod repository;
 pub mod store;
 pub mod testing;
+pub mod view;
 
 pub use copy::copy;
 pub use domain::{
@@ -19,9 +21,9 @@ pub use domain::{
 pub use factum_macros::{Aggregate, Id};
 pub use open::{open, open_existing};
 pub use repository::{
-    BuildClaimsError, BuiltClaims, Conflict, Duplicate, Execute, ExecuteError, History, LoadError, Receipt,
-    Recorded, Repository, Retry, SnapshotCounts, Taken, Transaction, TransactionError, TransactionErrorKind,
-    transaction,
+    BuildClaimsError, BuiltClaims, Conflict, Duplicate, Execute, ExecuteError, History, Late, LoadError,
+    Receipt, Recorded, Repository, Retry, SnapshotCounts, Taken, Transaction, TransactionError,
+    TransactionErrorKind, ViewRefused, transaction,
 };
 pub use store::{Position, Store};
 

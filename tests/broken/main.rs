@@ -126,14 +126,7 @@ const FOUND_BY: &[(Bug, &[&str])] = &[
             "refusal::originals_unless_supported",
         ],
     ),
-    (
-        PretendsToKeep,
-        &[
-            "refusal::snapshots_unless_supported",
-            "refusal::checkpoints_unless_supported",
-            "refusal::leases_unless_supported",
-        ],
-    ),
+    (PretendsToKeep, &["refusal::snapshots_unless_supported"]),
     (RefusesLargeCommits, &["large::a_commit_of_10_000_events", "large::a_thousand_streams_in_a_commit"]),
     (
         RefusesTails,

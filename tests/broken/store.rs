@@ -3,15 +3,14 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 
 use factum::{
     Position, Version,
     store::{
         AppendError, BoxFuture, Capabilities, Claim, ClaimValue, Commit, CommitId, Committed, Constraint,
-        EventId, Facts, Filter, IdempotencyKey, Lease, MemoryStore, Name, NewEvent, Page, Remembered,
-        Snapshot, Standing, Store, StoreError, StreamId, StreamPage,
+        EventId, Facts, Filter, IdempotencyKey, MemoryStore, Name, NewEvent, Page, Remembered, Snapshot,
+        Standing, Store, StoreError, StreamId, StreamPage,
     },
     testing::contract::Harness,
 };
@@ -224,23 +223,5 @@ impl Store for Broken {
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.save_snapshot_wrongly(snapshot))
-    }
-
-    fn checkpoint<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<Option<Position>, StoreError>> {
-        match self.bug {
-            Bug::PretendsToKeep => Box::pin(async { Ok(None) }),
-            _ => self.store.checkpoint(reader),
-        }
-    }
-
-    fn lease<'a>(
-        &'a self,
-        lease: &'a Lease,
-        duration: Duration,
-    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
-        match self.bug {
-            Bug::PretendsToKeep => Box::pin(async { Ok(Some(lease.clone())) }),
-            _ => self.store.lease(lease, duration),
-        }
     }
 }

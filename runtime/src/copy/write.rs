@@ -197,8 +197,10 @@ impl<'a> Writer<'a> {
                 }
                 Err(AppendError::Failed(error)) => return Err(CopyError::Target(error)),
                 Err(AppendError::Unknown { cause, .. }) => return Err(CopyError::Unknown(cause)),
-                // The commit of a copy takes nothing and has no key.
-                Err(error @ (AppendError::Taken { .. } | AppendError::KeyUsed { .. })) => {
+                // The commit of a copy takes nothing, and has no key and no rows.
+                Err(
+                    error @ (AppendError::Taken { .. } | AppendError::KeyUsed { .. } | AppendError::Row(_)),
+                ) => {
                     return Err(CopyError::Target(StoreError::invalid(error.to_string())));
                 }
                 Err(AppendError::Conflict { stream, expected, actual }) => {

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::Retry;
+use super::{Retry, ViewRefused, beside::Company};
 use crate::{
     Version,
+    read::RowRefusal,
     store::{AppendError, Claim, Commit, CommitId, Committed, Store, StoreError, StreamId},
 };
 
@@ -13,6 +14,9 @@ const UNKNOWN_ATTEMPTS: u32 = 5;
 
 /// … unless it took this long already: then the store has been patient itself.
 const LONG_ENOUGH: Duration = Duration::from_secs(10);
+
+/// How often the rows of a commit are made anew because somebody else was faster.
+const STALE_ROWS: u32 = 20;
 
 /// What came of a commit, where nothing is wrong with it.
 pub(super) enum Outcome {
@@ -29,19 +33,25 @@ pub(super) enum Error {
     Failed(StoreError),
     Taken { claim: Claim, by: StreamId },
     Unknown(CommitId, StoreError),
+    View(ViewRefused),
 }
 
-/// Gives the commit to the store, again and under the same id as long as its outcome is unknown.
+/// Gives the commit to the store, again and under the same id as long as its outcome is unknown. Its rows are made here, on what
+/// the views hold now.
 pub(super) async fn record(
     store: &dyn Store,
     retry: &Retry,
+    beside: &Company,
     commit: impl Fn() -> Commit,
 ) -> Result<Outcome, Error> {
-    let mut attempts = 0;
+    let (mut attempts, mut stale) = (0, 0);
     let begun = Instant::now();
     loop {
+        let mut commit = commit();
+        if let Some(beside) = beside {
+            commit.rows = beside.rows(&commit).await.map_err(Error::View)?;
+        }
         attempts += 1;
-        let commit = commit();
         let id = commit.id;
         let cause = match store.append(commit).await {
             Ok(committed) => return Ok(Outcome::Recorded(id, Some(committed))),
@@ -50,6 +60,15 @@ pub(super) async fn record(
             }
             Err(AppendError::KeyUsed { .. }) => return Ok(Outcome::KeyUsed),
             Err(AppendError::Taken { claim, by }) => return Err(Error::Taken { claim, by }),
+            Err(AppendError::Row(refused)) => {
+                stale += 1;
+                if refused.reason != RowRefusal::Stale || stale >= STALE_ROWS {
+                    return Err(Error::View(ViewRefused::Row(refused)));
+                }
+                attempts -= 1;
+                retry.pause_after(stale).await;
+                continue;
+            }
             Err(AppendError::Failed(cause)) if attempts == 1 => return Err(Error::Failed(cause)),
             // That this attempt has recorded nothing does not say what became of the one before.
             Err(AppendError::Failed(cause) | AppendError::Unknown { cause, .. }) => cause,

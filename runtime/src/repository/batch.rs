@@ -12,6 +12,7 @@ use super::{
     ExecuteError, PAGE, Repository, Retry,
     ask::Judged,
     attempt::{self, Outcome},
+    beside::Company,
     constraint,
     decided::Decided,
     line::{Reply, Seat, Turn},
@@ -37,6 +38,7 @@ const BYTES: usize = 256 * 1024;
 pub(super) struct Batch<A: Aggregate> {
     store: Arc<dyn Store>,
     retry: Retry,
+    beside: Company,
     stream: StreamId,
     id: A::Id,
     turn: Turn<A>,
@@ -67,8 +69,8 @@ enum Verdict<A: Aggregate> {
 impl<A: Aggregate> Batch<A> {
     pub(super) fn new(repository: &Repository<A>, stream: &StreamId, id: &A::Id, turn: Turn<A>) -> Self {
         let (store, retry) = (Arc::clone(&repository.store), repository.retry.clone());
-        let (stream, id) = (stream.clone(), id.clone());
-        Self { store, retry, stream, id, turn, seats: Vec::new(), sent: None }
+        let (stream, id, beside) = (stream.clone(), id.clone(), repository.beside.clone());
+        Self { store, retry, beside, stream, id, turn, seats: Vec::new(), sent: None }
     }
 
     /// Carries out who waits, as long as somebody does.
@@ -145,9 +147,8 @@ impl<A: Aggregate> Batch<A> {
                 }
                 Err(attempt::Error::Unknown(id, cause)) => return self.leave_unknown(plan, id, &cause),
                 Err(attempt::Error::Taken { .. }) => return self.send_last_back(),
-                Ok(Outcome::Conflict { .. } | Outcome::KeyUsed) | Err(attempt::Error::Failed(_)) => {
-                    return self.send_back();
-                }
+                Ok(Outcome::Conflict { .. } | Outcome::KeyUsed)
+                | Err(attempt::Error::Failed(_) | attempt::Error::View(_)) => return self.send_back(),
             }
         }
     }
@@ -198,11 +199,11 @@ impl<A: Aggregate> Batch<A> {
             };
             let mut commit = Commit::with_id(id, vec![append]);
             commit.claims.clone_from(&plan.claims);
-            commit.constraints = constraint::names::<A>();
+            commit.constraints = constraint::names::<A>(&self.beside);
             commit
         };
         self.sent = Some(id);
-        let outcome = attempt::record(&*self.store, &self.retry, commit).await;
+        let outcome = attempt::record(&*self.store, &self.retry, &self.beside, commit).await;
         // What is recorded is on its way until it is answered: whoever is cut off before must not be carried out again.
         if !matches!(outcome, Ok(Outcome::Recorded(..))) {
             self.sent = None;

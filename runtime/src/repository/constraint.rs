@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{LoadError, decided, load};
+use super::{
+    LoadError,
+    beside::{self, Company},
+    decided, load,
+};
 use crate::{
     Aggregate, Position,
     domain::model::UniqueModel,
@@ -73,21 +77,22 @@ fn constraint<A: Aggregate>(unique: &UniqueModel) -> Constraint {
 }
 
 /// The names of the constraints of an aggregate, for its commits.
-pub(super) fn names<A: Aggregate>() -> Vec<Name> {
-    A::MODEL.unique.iter().map(|unique| Name::from_static(unique.constraint)).collect()
+pub(super) fn names<A: Aggregate>(beside: &Company) -> Vec<Name> {
+    let mut names = beside::constraints(beside, A::CATEGORY);
+    names.extend(A::MODEL.unique.iter().map(|unique| Name::from_static(unique.constraint)));
+    names
 }
 
 /// Sees to it that the store enforces what the aggregate declares. Where nothing has happened in the category yet, there is
 /// nothing to collect.
-pub(super) async fn in_force<A: Aggregate>(store: &dyn Store) -> Result<(), StoreError> {
+pub(super) async fn in_force<A: Aggregate>(store: &dyn Store, beside: &Company) -> Result<(), StoreError> {
     let category = Name::from_static(A::CATEGORY);
+    let known = names::<A>(beside);
     let begun = Instant::now();
     let mut again = false;
     loop {
         let on_record = store.constraints(&category).await?;
-        if let Some((unknown, _)) =
-            on_record.iter().find(|(name, _)| A::MODEL.unique.iter().all(|unique| *name != unique.constraint))
-        {
+        if let Some((unknown, _)) = on_record.iter().find(|(name, _)| !known.contains(name)) {
             return Err(StoreError::unknown_constraint(A::CATEGORY, unknown));
         }
         let standing = |unique: &UniqueModel| {
@@ -158,7 +163,9 @@ pub(super) async fn build<A: Aggregate>(store: &dyn Store) -> Result<BuiltClaims
         store.constrain(&constraint::<A>(unique), Some(Standing::InForce)).await?;
     }
     for (name, _) in on_record {
-        if A::MODEL.unique.iter().all(|unique| name != unique.constraint) {
+        if !name.starts_with(Constraint::OF_VIEWS)
+            && A::MODEL.unique.iter().all(|unique| name != unique.constraint)
+        {
             store.constrain(&Constraint { category: category.clone(), name }, None).await?;
         }
     }
@@ -235,10 +242,14 @@ impl Collected<'_> {
 pub(super) struct Asked(Arc<tokio::sync::OnceCell<()>>);
 
 impl Asked {
-    pub(super) async fn in_force<A: Aggregate>(&self, store: &dyn Store) -> Result<(), StoreError> {
+    pub(super) async fn in_force<A: Aggregate>(
+        &self,
+        store: &dyn Store,
+        beside: &Company,
+    ) -> Result<(), StoreError> {
         match A::MODEL.unique {
             [] => Ok(()),
-            _ => self.0.get_or_try_init(|| in_force::<A>(store)).await.map(drop),
+            _ => self.0.get_or_try_init(|| in_force::<A>(store, beside)).await.map(drop),
         }
     }
 }

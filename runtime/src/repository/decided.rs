@@ -118,6 +118,7 @@ impl<A: Aggregate> Decided<A> {
             version: self.version,
             position: self.position,
             events: Vec::with_capacity(events.len()),
+            late: Vec::new(),
         };
         let Some(append) = appended else { return receipt };
         for ((event, position), index) in events.into_iter().zip(append.positions).zip(0..) {

@@ -8,7 +8,9 @@ use super::{Receipt, decided::NotStorable};
 use crate::{
     Aggregate, DecodeError, FoldError, Recorded, Rejection, Version,
     domain::model::UniqueModel,
+    read::RowRefused,
     store::{Claim, CommitId, StoreError, StreamId},
+    view::ProjectError,
 };
 
 /// Why an aggregate or its history could not be loaded.
@@ -97,6 +99,13 @@ pub enum ExecuteError<A: Aggregate> {
         /// What the store says.
         cause: StoreError,
     },
+    /// A transactional view cannot take what the command would record. Nothing was recorded.
+    View {
+        /// The stream.
+        stream: StreamId,
+        /// Which view, and why.
+        refused: ViewRefused,
+    },
     /// The store could not say whether the events were recorded, not even when it was asked again: they were all
     /// recorded or none. To find out, look in the history for an event whose id is the commit's.
     Unknown {
@@ -173,6 +182,7 @@ where
             Self::Load(error) => error.fmt(f),
             Self::Encode { event, cause } => write!(f, "cannot encode the event `{event}`: {cause}"),
             Self::Store { stream, cause } => write!(f, "cannot append to `{stream}`: {cause}"),
+            Self::View { stream, refused } => write!(f, "cannot append to `{stream}`: {refused}"),
             Self::Unknown { stream, commit, cause } => {
                 write!(f, "it is unknown whether commit {commit} to `{stream}` was recorded: {cause}")
             }
@@ -199,6 +209,9 @@ where
             Self::Store { stream, cause } => {
                 f.debug_struct("Store").field("stream", stream).field("cause", cause).finish()
             }
+            Self::View { stream, refused } => {
+                f.debug_struct("View").field("stream", stream).field("refused", refused).finish()
+            }
             Self::Unknown { stream, commit, cause } => f
                 .debug_struct("Unknown")
                 .field("stream", stream)
@@ -210,6 +223,33 @@ where
 }
 
 impl<A: Aggregate> Error for ExecuteError<A> where A::Error: fmt::Debug + fmt::Display {}
+
+/// Why a transactional view cannot take what is to be recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ViewRefused {
+    /// Its rules do not lead to a row.
+    #[error("the view `{view}` cannot take `{event}`: {cause}")]
+    Project {
+        /// The view.
+        view: &'static str,
+        /// The event.
+        event: String,
+        /// What is wrong.
+        cause: ProjectError,
+    },
+    /// A row cannot be changed.
+    #[error(transparent)]
+    Row(RowRefused),
+    /// Its rows cannot be read.
+    #[error("the view `{view}` cannot be read: {cause}")]
+    Store {
+        /// The view.
+        view: &'static str,
+        /// What the store says.
+        cause: StoreError,
+    },
+}
 
 /// A value that is to be unique is another aggregate's.
 #[derive(Clone, Debug, PartialEq, Eq)]

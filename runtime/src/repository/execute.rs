@@ -10,6 +10,7 @@ use super::{
     ask::{Ask, Judged, Seen, Stale},
     attempt::{self, Outcome},
     batch::Batch,
+    beside::{self, Late},
     constraint,
     decided::Decided,
     line::{Entered, PATIENCE, Reply, Turn, Waiting},
@@ -40,12 +41,14 @@ pub struct Receipt<E> {
     pub position: Position,
     /// What was recorded, in order; empty when the command led to nothing.
     pub events: Vec<Recorded<E>>,
+    /// The awaited views that had not seen the events in time; see `App`.
+    pub late: Vec<Late>,
 }
 
 impl<E> Receipt<E> {
     /// Of nothing that has happened.
     pub(super) const fn nothing() -> Self {
-        Self { version: Version::NONE, position: Position::START, events: Vec::new() }
+        Self { version: Version::NONE, position: Position::START, events: Vec::new(), late: Vec::new() }
     }
 }
 
@@ -94,12 +97,24 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         self
     }
 
-    // What does not outlive a step is kept out of this future: it is boxed anew for each command.
     async fn run(&self) -> Result<Receipt<A::Event>, ExecuteError<A>> {
+        let mut outcome = self.carried_out().await;
+        if let Ok(receipt) = &mut outcome
+            && self.repository.beside.is_some()
+            && !receipt.events.is_empty()
+        {
+            receipt.late =
+                Box::pin(beside::settle(&self.repository.beside, &[A::CATEGORY], receipt.position)).await;
+        }
+        outcome
+    }
+
+    // What does not outlive a step is kept out of this future: it is boxed anew for each command.
+    async fn carried_out(&self) -> Result<Receipt<A::Event>, ExecuteError<A>> {
         let repository = self.repository;
         let stream = StreamId::of::<A>(self.id);
         if !A::MODEL.unique.is_empty() {
-            let asked = Box::pin(repository.asked.in_force::<A>(&*repository.store));
+            let asked = Box::pin(repository.asked.in_force::<A>(&*repository.store, &repository.beside));
             asked.await.map_err(|cause| failed(&stream, cause))?;
         }
         let turn = match repository.lines.enter(&stream, || (self.ask.clone(), self.goes_alone())) {
@@ -290,19 +305,19 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         let commit = || {
             let mut commit = Commit::with_id(id, vec![decided.append(stream)]);
             commit.claims.clone_from(&decided.claims);
-            commit.constraints = constraint::names::<A>();
+            commit.constraints = constraint::names::<A>(&self.repository.beside);
             commit.key = key.cloned();
             commit
         };
-        attempt::record(&*self.repository.store, &self.repository.retry, commit).await.map_err(|error| {
-            match error {
-                attempt::Error::Failed(cause) => failed(stream, cause),
-                attempt::Error::Taken { claim, by } => {
-                    ExecuteError::Taken(Taken::of(A::MODEL.unique, &claim, by))
-                }
-                attempt::Error::Unknown(commit, cause) => {
-                    ExecuteError::Unknown { stream: stream.clone(), commit, cause }
-                }
+        let Repository { store, retry, beside, .. } = self.repository;
+        attempt::record(&**store, retry, beside, commit).await.map_err(|error| match error {
+            attempt::Error::View(refused) => ExecuteError::View { stream: stream.clone(), refused },
+            attempt::Error::Failed(cause) => failed(stream, cause),
+            attempt::Error::Taken { claim, by } => {
+                ExecuteError::Taken(Taken::of(A::MODEL.unique, &claim, by))
+            }
+            attempt::Error::Unknown(commit, cause) => {
+                ExecuteError::Unknown { stream: stream.clone(), commit, cause }
             }
         })
     }

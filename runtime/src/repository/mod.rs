@@ -3,6 +3,7 @@
 mod ask;
 mod attempt;
 mod batch;
+mod beside;
 mod compare;
 mod constraint;
 mod decided;
@@ -27,15 +28,19 @@ use crate::{
     store::{Store, StreamId},
 };
 
+pub(crate) use beside::Beside;
+pub use beside::Late;
 pub use constraint::{BuildClaimsError, BuiltClaims, Duplicate};
-pub use error::{Conflict, ExecuteError, LoadError, Taken};
+pub use error::{Conflict, ExecuteError, LoadError, Taken, ViewRefused};
 pub use execute::{Execute, Receipt};
 pub use history::History;
 pub use recorded::Recorded;
 pub use retry::Retry;
 pub use snapshot::SnapshotCounts;
+pub(crate) use transaction::begin;
 pub use transaction::{Transaction, TransactionError, TransactionErrorKind, transaction};
 
+use beside::Company;
 use line::Lines;
 use snapshot::Snapshots;
 
@@ -74,6 +79,7 @@ pub struct Repository<A: Aggregate> {
     retry: Retry,
     lines: Arc<Lines<A>>,
     asked: constraint::Asked,
+    beside: Company,
 }
 
 impl<A: Aggregate> Repository<A> {
@@ -81,7 +87,12 @@ impl<A: Aggregate> Repository<A> {
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         let lines = Arc::new(Lines::new(WARM));
-        Self { store, retry: Retry::default(), lines, asked: constraint::Asked::default() }
+        Self { store, retry: Retry::default(), lines, asked: constraint::Asked::default(), beside: None }
+    }
+
+    /// Those of an app, with what goes along with its commits.
+    pub(crate) fn of_app(store: Arc<dyn Store>, beside: Arc<dyn Beside>) -> Self {
+        Self { beside: Some(beside), ..Self::new(store) }
     }
 
     /// Keeps the states of about this many aggregates warm, those that had commands last; 0 for none. They take as much memory
@@ -208,7 +219,8 @@ impl<A: Aggregate> Repository<A> {
 impl<A: Aggregate> Clone for Repository<A> {
     fn clone(&self) -> Self {
         let (store, lines) = (Arc::clone(&self.store), Arc::clone(&self.lines));
-        Self { store, retry: self.retry.clone(), lines, asked: self.asked.clone() }
+        let (retry, asked, beside) = (self.retry.clone(), self.asked.clone(), self.beside.clone());
+        Self { store, retry, lines, asked, beside }
     }
 }
 

@@ -2,7 +2,14 @@
 
 use std::{sync::Arc, vec};
 
-use super::{Receipt, TransactionErrorKind, constraint, decided::Decided, load, transaction::not_storable};
+use super::{
+    Receipt, TransactionErrorKind,
+    beside::{Company, Late},
+    constraint,
+    decided::Decided,
+    load,
+    transaction::not_storable,
+};
 use crate::{
     Aggregate, Context, Metadata, Version,
     domain::model::UniqueModel,
@@ -31,11 +38,13 @@ pub trait AnyStep: Send {
     fn expected(&self) -> Option<Version>;
     /// The version that was decided on.
     fn version(&self) -> Version;
-    fn constraints(&self) -> Vec<Name>;
+    fn category(&self) -> &'static str;
+    fn constraints(&self, beside: &Company) -> Vec<Name>;
     fn unique(&self) -> &'static [UniqueModel];
     fn decide<'s>(
         &'s mut self,
         store: &'s Arc<dyn Store>,
+        beside: &'s Company,
         metadata: &'s Metadata,
         shared: Option<&'s Arc<Metadata>>,
     ) -> BoxFuture<'s, Result<Made, TransactionErrorKind>>;
@@ -54,7 +63,7 @@ impl<A: Aggregate> Step<A> {
                 let receipt =
                     decided.receipt(&self.stream, (given.id, given.index), appended, given.metadata);
                 given.index += events;
-                receipt
+                Receipt { late: given.late.clone(), ..receipt }
             }
             None => Receipt::nothing(),
         }
@@ -81,8 +90,12 @@ where
         self.decided.as_ref().map_or(Version::NONE, |decided| decided.version)
     }
 
-    fn constraints(&self) -> Vec<Name> {
-        constraint::names::<A>()
+    fn category(&self) -> &'static str {
+        A::CATEGORY
+    }
+
+    fn constraints(&self, beside: &Company) -> Vec<Name> {
+        constraint::names::<A>(beside)
     }
 
     fn unique(&self) -> &'static [UniqueModel] {
@@ -92,12 +105,13 @@ where
     fn decide<'s>(
         &'s mut self,
         store: &'s Arc<dyn Store>,
+        beside: &'s Company,
         metadata: &'s Metadata,
         shared: Option<&'s Arc<Metadata>>,
     ) -> BoxFuture<'s, Result<Made, TransactionErrorKind>> {
         Box::pin(async move {
             if !A::MODEL.unique.is_empty() {
-                constraint::in_force::<A>(&**store).await.map_err(TransactionErrorKind::Store)?;
+                constraint::in_force::<A>(&**store, beside).await.map_err(TransactionErrorKind::Store)?;
             }
             let mut loaded = load::latest::<A>(store, &self.stream, &self.id, None)
                 .await
@@ -127,6 +141,7 @@ pub struct Given<'a> {
     index: usize,
     appends: vec::IntoIter<Appended>,
     metadata: Option<&'a Arc<Metadata>>,
+    late: Vec<Late>,
 }
 
 impl<'a> Given<'a> {
@@ -134,9 +149,10 @@ impl<'a> Given<'a> {
         id: CommitId,
         committed: Option<Committed>,
         metadata: Option<&'a Arc<Metadata>>,
+        late: Vec<Late>,
     ) -> Self {
         let appends = committed.map(|committed| committed.appends).unwrap_or_default();
-        Self { id, index: 0, appends: appends.into_iter(), metadata }
+        Self { id, index: 0, appends: appends.into_iter(), metadata, late }
     }
 
     /// The next append, for a step that has so many events. One without any has none.

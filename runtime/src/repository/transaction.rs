@@ -3,14 +3,15 @@
 use std::{error::Error, fmt, sync::Arc};
 
 use super::{
-    LoadError, Retry, Taken,
+    LoadError, Retry, Taken, ViewRefused,
     attempt::{self, Outcome},
+    beside::{self, Beside, Company, Late},
     decided::NotStorable,
     steps::{AnyStep, Given, Grow, Step, Steps},
 };
 use crate::{
     Aggregate, Metadata, Rejection, Version,
-    store::{Append, Claim, ClaimChange, Commit, CommitId, Name, Store, StoreError, StreamId},
+    store::{Append, Claim, ClaimChange, Commit, CommitId, Committed, Name, Store, StoreError, StreamId},
 };
 
 /// Begins a transaction: commands to several aggregates, also of different types, that take effect all together or not at
@@ -39,7 +40,12 @@ use crate::{
 /// # }
 /// ```
 pub fn transaction(store: &Arc<dyn Store>) -> Transaction<()> {
-    Transaction { store: Arc::clone(store), steps: (), metadata: Metadata::new(), retry: Retry::default() }
+    begin(Arc::clone(store), None)
+}
+
+/// A transaction with what goes along with its commit.
+pub(crate) fn begin(store: Arc<dyn Store>, beside: Option<Arc<dyn Beside>>) -> Transaction<()> {
+    Transaction { store, beside, steps: (), metadata: Metadata::new(), retry: Retry::default() }
 }
 
 /// Commands to several aggregates, about to be carried out; up to eight. See [`transaction`].
@@ -51,6 +57,7 @@ pub fn transaction(store: &Arc<dyn Store>) -> Transaction<()> {
 #[must_use = "a transaction does nothing until it is committed"]
 pub struct Transaction<S> {
     store: Arc<dyn Store>,
+    beside: Company,
     steps: S,
     metadata: Metadata,
     retry: Retry,
@@ -64,8 +71,8 @@ impl<S: Steps> Transaction<S> {
         S: Grow,
     {
         let step = Step::new(id.clone(), command);
-        let Self { store, steps, metadata, retry } = self;
-        Transaction { store, steps: steps.with(step), metadata, retry }
+        let Self { store, beside, steps, metadata, retry } = self;
+        Transaction { store, beside, steps: steps.with(step), metadata, retry }
     }
 
     /// The aggregate of the last command is expected at exactly this version. See
@@ -105,7 +112,7 @@ impl<S: Steps> Transaction<S> {
                 continue;
             }
             if commit.appends.is_empty() {
-                return Ok(self.steps.receipts(&mut Given::new(id, None, None)));
+                return Ok(self.steps.receipts(&mut Given::new(id, None, None, Vec::new())));
             }
             let make = || {
                 let Prepared { appends, claims, constraints, .. } = commit.clone();
@@ -113,9 +120,10 @@ impl<S: Steps> Transaction<S> {
                 (commit.claims, commit.constraints) = (claims, constraints);
                 commit
             };
-            match attempt::record(&*self.store, &self.retry, make).await {
+            match attempt::record(&*self.store, &self.retry, &self.beside, make).await {
                 Ok(Outcome::Recorded(id, committed)) => {
-                    return Ok(self.steps.receipts(&mut Given::new(id, committed, metadata.as_ref())));
+                    let late = self.settle(committed.as_ref()).await;
+                    return Ok(self.steps.receipts(&mut Given::new(id, committed, metadata.as_ref(), late)));
                 }
                 Ok(Outcome::Conflict { stream, actual }) => {
                     let expected =
@@ -134,6 +142,13 @@ impl<S: Steps> Transaction<S> {
         }
     }
 
+    /// Waits for awaited views.
+    async fn settle(&mut self, committed: Option<&Committed>) -> Vec<Late> {
+        let Some(committed) = committed.filter(|_| self.beside.is_some()) else { return Vec::new() };
+        let categories: Vec<&str> = self.steps.all().iter().map(|step| step.category()).collect();
+        beside::settle(&self.beside, &categories, committed.position()).await
+    }
+
     fn check(&mut self) -> Result<(), TransactionError> {
         let steps = self.steps.all();
         for (index, step) in steps.iter().enumerate() {
@@ -148,7 +163,7 @@ impl<S: Steps> Transaction<S> {
     async fn decide(&mut self, metadata: Option<&Arc<Metadata>>) -> Result<Prepared, TransactionError> {
         let mut prepared = Prepared::default();
         for (index, step) in self.steps.all().into_iter().enumerate() {
-            let decided = step.decide(&self.store, &self.metadata, metadata).await;
+            let decided = step.decide(&self.store, &self.beside, &self.metadata, metadata).await;
             let (append, claims) = match decided {
                 Ok(decided) => decided,
                 Err(kind) => return Err(error(index, step, kind)),
@@ -171,7 +186,7 @@ impl<S: Steps> Transaction<S> {
             prepared.disagree |= claims.iter().any(gives_back);
             prepared.appends.extend(append);
             prepared.claims.extend(claims);
-            prepared.constraints.extend(step.constraints());
+            prepared.constraints.extend(step.constraints(&self.beside));
         }
         Ok(prepared)
     }
@@ -192,6 +207,7 @@ impl<S: Steps> Transaction<S> {
                 }
                 whole(TransactionErrorKind::Taken(Taken::of(&[], &claim, by)))
             }
+            attempt::Error::View(refused) => whole(TransactionErrorKind::View(refused)),
             attempt::Error::Failed(cause) => whole(TransactionErrorKind::Store(cause)),
             attempt::Error::Unknown(commit, cause) => whole(TransactionErrorKind::Unknown { commit, cause }),
         }
@@ -268,6 +284,8 @@ pub enum TransactionErrorKind {
     },
     /// Another aggregate has a value that is to be unique.
     Taken(Taken),
+    /// A transactional view cannot take what would be recorded.
+    View(ViewRefused),
     /// The aggregate could not be loaded.
     Load(LoadError),
     /// The store could not record the events, or the transaction makes no sense.
@@ -306,6 +324,7 @@ impl fmt::Display for TransactionError {
                 write!(f, "it is at version {actual}, expected was {expected}")
             }
             TransactionErrorKind::Taken(taken) => taken.fmt(f),
+            TransactionErrorKind::View(refused) => refused.fmt(f),
             TransactionErrorKind::Load(error) => error.fmt(f),
             TransactionErrorKind::Store(error) => error.fmt(f),
             TransactionErrorKind::Unknown { commit, cause } => {

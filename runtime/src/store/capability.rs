@@ -16,10 +16,6 @@ pub enum Capability {
     Rows,
     /// Snapshots of state.
     Snapshots,
-    /// How far readers have come.
-    Checkpoints,
-    /// Leases, so that one process at a time does a piece of work.
-    Leases,
     /// Ids and times of events that were recorded before, in another store.
     Originals,
 }
@@ -31,8 +27,6 @@ impl fmt::Display for Capability {
             Self::IdempotencyKeys => "idempotency keys",
             Self::Rows => "rows of transactional views",
             Self::Snapshots => "snapshots",
-            Self::Checkpoints => "checkpoints",
-            Self::Leases => "leases",
             Self::Originals => "keeping ids and times of events recorded elsewhere",
         })
     }

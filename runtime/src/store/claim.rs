@@ -75,6 +75,12 @@ pub struct Constraint {
     pub name: Name,
 }
 
+impl Constraint {
+    /// How the names begin under which transactional views are on record. Nobody claims values of those: that they are on
+    /// record keeps programs out that do not know the view and would leave its rows as they are.
+    pub const OF_VIEWS: &'static str = "view:";
+}
+
 /// How far a constraint that is on record has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {

@@ -13,10 +13,10 @@ use chrono::{DateTime, Utc};
 use uuid::{Builder, Uuid};
 
 use super::{
-    AppendError, Claim, ClaimChange, EventId, Fact, IdempotencyKey, Name, Payload, Position, RowOp,
-    StoreError, StreamId, Tail,
+    AppendError, Claim, ClaimChange, EventId, Fact, IdempotencyKey, Name, Payload, Position, StoreError,
+    StreamId, Tail,
 };
-use crate::{Metadata, Version};
+use crate::{Metadata, Version, read::RowOp};
 
 /// One all-or-nothing change: events for one or several streams, and what takes effect together with them.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct Commit {
     /// The names of the constraints that the writer knows, of the categories of its appends. A store that has others on
     /// record for them refuses the commit.
     pub constraints: Vec<Name>,
-    /// What transactional views write.
+    /// What transactional views write, one after the other: in the same database, in the same transaction.
     pub rows: Vec<RowOp>,
     /// For events that were recorded before, in another store: the id and the time of each event of the commit, counted
     /// over all appends as in [`CommitId::event`]. Empty for what happens now.

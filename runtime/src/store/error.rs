@@ -2,8 +2,8 @@
 
 use std::{error::Error, fmt};
 
-use super::{Capability, Claim, CommitId, Expected, IdempotencyKey, StreamId};
-use crate::Version;
+use super::{Capability, Claim, CommitId, Constraint, Expected, IdempotencyKey, StreamId};
+use crate::{Version, read::RowRefused};
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -37,6 +37,9 @@ pub enum AppendError {
         /// The key.
         key: IdempotencyKey,
     },
+    /// Nothing was recorded: a row of a transactional view cannot be changed as the commit asks.
+    #[error(transparent)]
+    Row(#[from] RowRefused),
     /// This attempt recorded nothing, for a reason that has nothing to do with other writers. Of an earlier attempt at
     /// the same commit whose outcome was unknown it says nothing.
     #[error(transparent)]
@@ -128,6 +131,15 @@ impl StoreError {
     /// For stores: a commit to streams of this category whose writer does not know this constraint.
     #[must_use]
     pub fn unknown_constraint(category: &str, constraint: &str) -> Self {
+        if let Some(view) = constraint.strip_prefix(Constraint::OF_VIEWS) {
+            return Self::new(
+                StoreErrorKind::Constrained,
+                format!(
+                    "the view `{view}` is written together with the events of `{category}`, and this program, or this \
+                     repository, does not know it: write through the repository of an `App` that has it, in this version"
+                ),
+            );
+        }
         Self::new(
             StoreErrorKind::Constrained,
             format!(

@@ -12,7 +12,6 @@ mod idempotency;
 pub mod jetstream;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "jetstream"))]
 mod key;
-mod later;
 mod memory;
 mod name;
 mod payload;
@@ -25,7 +24,7 @@ mod snapshot;
 pub mod sqlite;
 mod stream;
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 pub use capability::{Capabilities, Capability, Durability};
 pub use claim::{Claim, ClaimChange, ClaimValue, Constraint, Standing};
@@ -35,7 +34,6 @@ pub use facts::{Fact, Facts};
 pub use idempotency::{IdempotencyKey, Remembered};
 #[cfg(feature = "jetstream")]
 pub use jetstream::JetStreamStore;
-pub use later::{Checkpoint, Lease, RowChange, RowOp, RowValue};
 pub use memory::MemoryStore;
 pub use name::Name;
 pub use payload::Payload;
@@ -48,7 +46,7 @@ pub use snapshot::Snapshot;
 pub use sqlite::SqliteStore;
 pub use stream::{InvalidStreamId, StreamId};
 
-use crate::Version;
+use crate::{Version, read::ReadStore};
 
 /// A future that a [`Store`] gives, boxed so that the trait is object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -249,35 +247,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         unsupported(Capability::Snapshots)
     }
 
-    /// How far the reader of this name has come, if it ever said so.
-    ///
-    /// # Errors
-    /// The store cannot be read, or keeps no checkpoints.
-    fn checkpoint<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<Option<Position>, StoreError>> {
-        let _ = reader;
-        unsupported(Capability::Checkpoints)
-    }
-
-    /// Keeps how far a reader has come. Where the reader holds a lease, it is still valid or nothing is kept.
-    ///
-    /// # Errors
-    /// The store cannot be written, keeps no checkpoints, or the lease is lost.
-    fn save_checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, Result<(), StoreError>> {
-        drop(checkpoint);
-        unsupported(Capability::Checkpoints)
-    }
-
-    /// Takes or renews a lease, so that one process at a time does a piece of work. `None`: another one holds it.
-    ///
-    /// # Errors
-    /// The store cannot be written, or gives no leases.
-    fn lease<'a>(
-        &'a self,
-        lease: &'a Lease,
-        duration: std::time::Duration,
-    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
-        let _ = (lease, duration);
-        unsupported(Capability::Leases)
+    /// The same store as a read store, if it is one: views can be kept in it, and written with its commits if it has
+    /// [`Capability::Rows`].
+    fn read_store(self: Arc<Self>) -> Option<Arc<dyn ReadStore>> {
+        None
     }
 }
 

@@ -4,15 +4,14 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use crate::{
     Position, Version,
     store::{
-        AppendError, BoxFuture, Capabilities, Checkpoint, Claim, Commit, CommitId, Committed, Constraint,
-        Facts, Filter, IdempotencyKey, Lease, Name, Page, Remembered, Snapshot, Standing, Store, StoreError,
-        StoreErrorKind, StreamId, StreamPage,
+        AppendError, BoxFuture, Capabilities, Claim, Commit, CommitId, Committed, Constraint, Facts, Filter,
+        IdempotencyKey, Name, Page, Remembered, Snapshot, Standing, Store, StoreError, StoreErrorKind,
+        StreamId, StreamPage,
     },
 };
 
@@ -284,22 +283,6 @@ impl Store for ChaosStore {
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
         self.store.save_snapshot(snapshot)
-    }
-
-    fn checkpoint<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<Option<Position>, StoreError>> {
-        self.store.checkpoint(reader)
-    }
-
-    fn save_checkpoint(&self, checkpoint: Checkpoint) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.save_checkpoint(checkpoint)
-    }
-
-    fn lease<'a>(
-        &'a self,
-        lease: &'a Lease,
-        duration: Duration,
-    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
-        self.store.lease(lease, duration)
     }
 }
 

@@ -219,8 +219,6 @@ macro_rules! __contract_cases {
                     keys_unless_supported
                     rows_unless_supported
                     snapshots_unless_supported
-                    checkpoints_unless_supported
-                    leases_unless_supported
                     originals_unless_supported
                 }
             }

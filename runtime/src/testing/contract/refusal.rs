@@ -1,6 +1,6 @@
 //! What is refused: what makes no sense, and what the store does not do. Never ignored, and nothing is recorded.
 
-use std::{fmt::Debug, time::Duration};
+use std::{fmt::Debug, sync::Arc};
 
 use chrono::DateTime;
 
@@ -8,9 +8,9 @@ use super::{
     claims, keys, snapshots,
     support::{Subject, append, commit, read_all, refused, stream},
 };
+use crate::read::{ColumnType, RowChange, RowOp, Table, TableColumn, Value};
 use crate::store::{
-    AppendError, Capability, Checkpoint, Commit, CommitId, Expected, Lease, Name, Original, Position,
-    RowChange, RowOp, RowValue, StoreError, StoreErrorKind,
+    AppendError, Capability, Commit, CommitId, Expected, Original, Position, StoreError, StoreErrorKind,
 };
 
 async fn makes_no_sense(store: &Subject, commit: Commit) {
@@ -87,11 +87,11 @@ pub(super) async fn keys_unless_supported(store: Subject) {
 
 pub(super) async fn rows_unless_supported(store: Subject) {
     let mut commit = commit(&stream("a"), Expected::NoStream, 1);
-    commit.rows = vec![RowOp {
-        table: Name::from("tickets"),
-        key: vec![(Name::from("number"), RowValue::Integer(1))],
-        change: RowChange::Upsert(vec![(Name::from("open"), RowValue::Bool(true))]),
-    }];
+    let column = |name: &str, ty| TableColumn { name: name.into(), ty, nullable: false, indexed: false };
+    let columns = vec![column("number", ColumnType::Integer), column("open", ColumnType::Bool)];
+    let table = Arc::new(Table { name: "tickets".into(), columns, key: vec![0] });
+    let key = vec![Value::Integer(1)];
+    commit.rows = vec![RowOp { table, key, change: RowChange::Remove }];
     unless_supported(&store, commit, Capability::Rows).await;
 }
 
@@ -110,16 +110,4 @@ pub(super) async fn snapshots_unless_supported(store: Subject) {
     as_declared(&store, store.snapshot(&stream).await, Capability::Snapshots);
     let snapshot = snapshots::snapshot(&stream, 1);
     as_declared(&store, store.save_snapshot(snapshot).await, Capability::Snapshots);
-}
-
-pub(super) async fn checkpoints_unless_supported(store: Subject) {
-    as_declared(&store, store.checkpoint("reader").await, Capability::Checkpoints);
-    let checkpoint = Checkpoint { reader: "reader".to_owned(), position: Position::START, lease: None };
-    as_declared(&store, store.save_checkpoint(checkpoint).await, Capability::Checkpoints);
-}
-
-pub(super) async fn leases_unless_supported(store: Subject) {
-    let duration = Duration::from_secs(1);
-    let lease = Lease { work: "work".to_owned(), holder: "holder".to_owned(), term: 0, remaining: duration };
-    as_declared(&store, store.lease(&lease, duration).await, Capability::Leases);
 }

@@ -1,0 +1,204 @@
+//! Where views are kept: the contract of read stores, and what they are asked and told.
+//!
+//! A read store holds the tables of views, and keeps the books of everybody who reads events: how far each has come, what it
+//! could not deal with, and who is at work. [`MemoryStore`](crate::store::MemoryStore), `SqliteStore` and `PostgresStore` are
+//! read stores as well as event stores; an app that is told nothing else keeps its views where its events are.
+
+mod query;
+mod rows;
+mod table;
+mod value;
+mod work;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+pub use query::{Condition, Place, Query, Test};
+pub use rows::{RowChange, RowOp, RowRefusal, RowRefused, show_key};
+pub use table::{Build, Stage, Table, TableColumn};
+pub use value::{ColumnType, Value, Values};
+pub use work::{Deadline, Lease, Letter, ProcessChange, ProcessState, Rows, Wish, Work, WorkError};
+
+use crate::{
+    Position,
+    store::{BoxFuture, StoreError, StreamId},
+};
+
+/// A store of views, and of what their readers have done.
+///
+/// What each promises, and the contract suite proves:
+///
+/// 1. [`write`](Self::write) is all or nothing, and takes effect only if the reader was where it said.
+/// 2. The live build of a view is there, whole, from the moment it was made live until another one takes its place, in one
+///    step: who reads sees one or the other.
+/// 3. What was acknowledged is as durable as the store is.
+/// 4. What is read is what was written last, by whichever process.
+pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
+    /// The builds of a view, by generation, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn builds<'a>(&'a self, view: &'a str) -> BoxFuture<'a, Result<Vec<Build>, StoreError>>;
+
+    /// The build of this table with this fingerprint, the latest if there are several; made, empty and beside the live one, if
+    /// there is none. `anew`: one that is live does not count.
+    ///
+    /// # Errors
+    /// The store cannot be written; the table has an impossible name; there is something else of that name in the database
+    /// that is not a build of the view; or the build that was found has not got the columns that it should have, because
+    /// somebody changed it: [`Damaged`](crate::store::StoreErrorKind::Corrupt) says what to do.
+    fn prepare<'a>(
+        &'a self,
+        table: &'a Arc<Table>,
+        fingerprint: [u8; 16],
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>>;
+
+    /// Makes this build the live one; the one that was live before is gone, with its checkpoint and its dead letters. One that is
+    /// live already is only told whether it is transactional.
+    ///
+    /// # Errors
+    /// The store cannot be written, or the build is gone.
+    fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Removes a build with everything that belongs to it, the live one too. One that is gone already is no error.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn discard<'a>(&'a self, build: &'a Build) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// The rows of a build with these keys, in the order of the keys; `None` where there is none.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the build is gone, or its table is not as it was made.
+    fn rows<'a>(
+        &'a self,
+        table: &'a Arc<Table>,
+        build: &'a Build,
+        keys: &'a [Values],
+    ) -> BoxFuture<'a, Result<Vec<Option<Values>>, StoreError>>;
+
+    /// The rows of the live build of a view that a query asks for, in its order.
+    ///
+    /// # Errors
+    /// The store cannot be read, the view has no live build, or its table is not as it was made.
+    fn find<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Values>, StoreError>>;
+
+    /// Writes what a reader has done.
+    ///
+    /// # Errors
+    /// See [`WorkError`].
+    fn write(&self, work: Work) -> BoxFuture<'_, Result<(), WorkError>>;
+
+    /// How far a reader has come; [`Position::START`] if it never wrote anything.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn position<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<Position, StoreError>>;
+
+    /// Dead letters of a reader in the order of their positions, behind `after`, at most `limit`; of one stream only, if one is
+    /// named.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn letters<'a>(
+        &'a self,
+        reader: &'a str,
+        stream: Option<&'a StreamId>,
+        after: Position,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Letter>, StoreError>>;
+
+    /// How many dead letters a reader has.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn count_letters<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
+
+    /// Says what is to be done about a dead letter; `false` if there is none at this position.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn wish<'a>(
+        &'a self,
+        reader: &'a str,
+        position: Position,
+        wish: Wish,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// The streams of which dead letters are to be tried again or let go, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn wished<'a>(
+        &'a self,
+        reader: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>>;
+
+    /// Which of these streams have dead letters of this reader.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn blocked<'a>(
+        &'a self,
+        reader: &'a str,
+        streams: &'a [StreamId],
+    ) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>>;
+
+    /// Takes or renews a lease for this long. `None`: another holder has it still.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn lease<'a>(
+        &'a self,
+        work: &'a str,
+        holder: &'a str,
+        duration: Duration,
+    ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>>;
+
+    /// Gives a lease back. One that is not held is no error.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn release<'a>(&'a self, work: &'a str, holder: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// The states of these processes of a manager, in the order of the keys.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn processes<'a>(
+        &'a self,
+        manager: &'a str,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Option<ProcessState>>, StoreError>>;
+
+    /// The keys of processes of a manager with a deadline that is due at this time, those that wait longest first, at most
+    /// `limit`; and the time of the next one that is not due yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn due<'a>(
+        &'a self,
+        manager: &'a str,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Due, StoreError>>;
+
+    /// Waits until a reader has come to this position, or may have; it may return early. A store that is not woken by writes
+    /// of other processes looks at intervals of some milliseconds.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn reached<'a>(&'a self, reader: &'a str, position: Position) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// Which processes are due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// The keys of those that are.
+    pub keys: Vec<String>,
+    /// When the next one will be.
+    pub next: Option<DateTime<Utc>>,
+}
