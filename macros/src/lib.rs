@@ -1,10 +1,14 @@
 //! The derive macros of factum. Depend on `factum`, which re-exports them, not on this crate.
 
 mod aggregate;
+mod attributes;
 mod code;
 mod debug;
 mod errors;
+mod fingerprint;
+mod fold;
 mod id;
+mod names;
 mod suggest;
 #[cfg(test)]
 mod tests;

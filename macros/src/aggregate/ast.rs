@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::{Attribute, Expr, Generics, Ident, LitStr, Path, Type, Visibility};
 
-use super::fingerprint::Fingerprint;
+use crate::{fingerprint::Fingerprint, fold::How};
 
 /// The annotated struct.
 pub(super) struct Item {
@@ -93,19 +93,7 @@ pub(super) struct Unique {
 /// One entry of `#[on(…)]`.
 pub(super) struct Rule {
     pub(super) events: Vec<Ident>,
-    pub(super) operator: Operator,
-    pub(super) body: Expr,
-}
-
-/// How a rule changes its field.
-#[derive(Clone)]
-pub(super) enum Operator {
-    /// `Event = expr`
-    Assign,
-    /// `Event += expr`
-    Compound(syn::BinOp),
-    /// `Event => statement`
-    Statement,
+    pub(super) how: How,
 }
 
 /// A variant in `#[events { … }]`.

@@ -5,12 +5,13 @@ mod evolution;
 use syn::{Expr, Ident, Type};
 
 use super::{
-    model::{Before, Body, Change, Command, Event, Given, How, Model, Payload, Role},
+    model::{Before, Body, Command, Event, Given, Model, Payload, Role},
     parse::serde_values,
 };
 use crate::{
     code::{self, SelfUse, Use},
     errors::Errors,
+    fold::{self, span_of},
     suggest::instead,
 };
 
@@ -20,6 +21,7 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
     for field in 0..model.fields.len() {
         field_is_set(model, field, errors);
     }
+    let slots = model.slots();
     for (index, event) in model.events.iter().enumerate() {
         event_is_recorded(model, index, event, errors);
         for payload in &event.payload {
@@ -27,12 +29,10 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
             fill_is_used(model, index, event, payload, errors);
         }
         for change in &event.changes {
-            fold_stays_inside(model, event, change, errors);
+            fold::stays_inside(&slots, &event.ident, event.creates, change, errors);
         }
         evolution::check(model, event, errors);
-        if let Err(cycle) = model.statements(event) {
-            statements_have_an_order(model, event, &cycle, errors);
-        }
+        fold::order_exists(&slots, &event.ident, &event.changes, errors);
     }
     for command in &model.commands {
         if !command.broken {
@@ -198,66 +198,6 @@ fn fill_is_used(model: &Model, index: usize, event: &Event, payload: &Payload, e
             ),
         );
     }
-}
-
-/// A fold is an expression over the state before and the payload: it changes one field and goes nowhere else.
-fn fold_stays_inside(model: &Model, event: &Event, change: &Change, errors: &mut Errors) {
-    let (Some(body), Some(field)) = (change.how.body(), model.fields.get(change.field)) else { return };
-    for (span, word) in code::jumps(body) {
-        errors.span(
-            span,
-            format!("`{word}` makes no sense in a fold: what happened cannot fail and does not wait"),
-        );
-    }
-    let own = &field.ident;
-    let statement = matches!(change.how, How::Statement(_));
-    let starts_from_default = !matches!(change.how, How::Assign(_));
-    for found in code::self_uses(body) {
-        match &found {
-            SelfUse::Field(name) if name == own && starts_from_default => {}
-            _ if event.creates => errors.span(
-                span_of(&found),
-                format!("there is no state before `{}` creates it, so nothing can be read here", event.ident),
-            ),
-            SelfUse::Method(name) if statement => errors.at(
-                name,
-                "a statement calls no methods of `self`, because they could change other fields; read the fields themselves",
-            ),
-            SelfUse::Bare(span) if statement => {
-                errors.span(*span, "a statement uses `self` only to name a field, such as `self.items`");
-            }
-            _ => {}
-        }
-    }
-    for name in code::writes(body) {
-        if name != *own && model.field_index(&name).is_some() {
-            errors.at(
-                &name,
-                format!("this rule changes `{own}` only; put what happens to `{name}` on that field"),
-            );
-        } else if !statement {
-            errors.at(
-                &name,
-                format!("this is a value and changes nothing; a statement is written `{} => …`", event.ident),
-            );
-        }
-    }
-}
-
-fn statements_have_an_order(model: &Model, event: &Event, cycle: &[usize], errors: &mut Errors) {
-    let names: Vec<_> =
-        cycle.iter().filter_map(|index| model.fields.get(*index)).map(|field| &field.ident).collect();
-    let Some(first) = names.first() else { return };
-    let list: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    errors.at(
-        first,
-        format!(
-            "the statements of {} on `{}` read each other's fields, so neither can go first; write one of them as an assignment, `{} = …`",
-            list.join(" and "),
-            event.ident,
-            event.ident
-        ),
-    );
 }
 
 fn command_has_what_its_event_needs(model: &Model, command: &Command, errors: &mut Errors) {
@@ -468,12 +408,5 @@ fn conflict_can_be_recorded(model: &Model, command: &Command, errors: &mut Error
                 missing.first().map(|field| field.trim_matches('`')).unwrap_or_default()
             ),
         );
-    }
-}
-
-fn span_of(found: &SelfUse) -> proc_macro2::Span {
-    match found {
-        SelfUse::Field(name) | SelfUse::Method(name) => name.span(),
-        SelfUse::Bare(span) => *span,
     }
 }

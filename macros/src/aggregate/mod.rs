@@ -9,7 +9,6 @@ mod keys;
 mod lock;
 mod member;
 mod model;
-mod order;
 mod parse;
 mod resolve;
 

@@ -3,10 +3,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Attribute, BinOp, Expr, Generics, Ident, Path, Type, Visibility};
+use syn::{Attribute, Expr, Generics, Ident, Path, Type, Visibility};
 
 use super::ast::{Broken, Derive, Evolution, Renamed, Require, Since};
-use crate::code::{self, SelfUse};
+use crate::{
+    code::{self, SelfUse},
+    fold::{self, Change, Slot},
+};
 
 pub(super) struct Model {
     pub(super) vis: Visibility,
@@ -96,45 +99,6 @@ pub(super) struct Payload {
     pub(super) renamed: Vec<Renamed>,
 }
 
-/// What an event does to one field.
-pub(super) struct Change {
-    /// The index of the field.
-    pub(super) field: usize,
-    pub(super) how: How,
-}
-
-pub(super) enum How {
-    /// The field takes the payload field of its name.
-    Bare(Ident),
-    /// `Event = expr`
-    Assign(Expr),
-    /// `Event += expr`
-    Compound(BinOp, Expr),
-    /// `Event => statement`
-    Statement(Expr),
-}
-
-impl How {
-    /// The user's code, if there is any.
-    pub(super) fn body(&self) -> Option<&Expr> {
-        match self {
-            Self::Bare(_) => None,
-            Self::Assign(body) | Self::Compound(_, body) | Self::Statement(body) => Some(body),
-        }
-    }
-
-    /// How it uses a payload field.
-    pub(super) fn uses(&self, payload: &Ident) -> code::Use {
-        match self {
-            Self::Bare(name) if name == payload => code::Use::Moved,
-            Self::Bare(_) => code::Use::Not,
-            Self::Assign(body) | Self::Compound(_, body) | Self::Statement(body) => {
-                code::local_use(body, payload)
-            }
-        }
-    }
-}
-
 pub(super) struct Command {
     pub(super) ident: Ident,
     pub(super) docs: Vec<Attribute>,
@@ -207,6 +171,16 @@ impl Model {
     /// The field of this name, with its index.
     pub(super) fn field(&self, name: &str) -> Option<(usize, &Field)> {
         self.fields.iter().enumerate().find(|(_, field)| field.ident == name)
+    }
+
+    /// The fields as folds see them.
+    pub(super) fn slots(&self) -> Vec<Slot<'_>> {
+        self.fields.iter().map(|field| Slot { ident: &field.ident, ty: &field.ty }).collect()
+    }
+
+    /// The changes of an event in the order in which their code runs.
+    pub(super) fn in_order<'a>(&self, event: &'a Event) -> Vec<&'a Change> {
+        fold::in_order(&self.slots(), &event.changes)
     }
 
     pub(super) fn version(&self) -> Option<&Field> {

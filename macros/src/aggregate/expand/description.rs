@@ -7,11 +7,11 @@ use syn::{Attribute, ext::IdentExt};
 use super::{
     super::{
         member,
-        model::{Before, Event, How, Model, Payload, Reads, Role},
+        model::{Before, Event, Model, Payload, Reads, Role},
     },
-    docs_text, evolution, unique,
+    evolution, unique,
 };
-use crate::written::type_text;
+use crate::{attributes::docs_text, fold::How, written::type_text};
 
 pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
     let Model { ident, event, krate, category, .. } = model;

@@ -15,7 +15,6 @@ mod unique;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
 use super::model::Model;
 
@@ -79,24 +78,5 @@ pub(super) fn aggregate(model: &Model, fold: &TokenStream, handle: &TokenStream)
             #fold
             #handle
         }
-    }
-}
-
-/// The text of doc comments, lines joined.
-pub(super) fn docs_text(attrs: &[Attribute]) -> String {
-    let lines: Vec<String> = attrs.iter().filter_map(doc_line).collect();
-    lines.join("\n")
-}
-
-fn doc_line(attr: &Attribute) -> Option<String> {
-    match &attr.meta {
-        Meta::NameValue(pair) if attr.path().is_ident("doc") => match &pair.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-                let text = text.value();
-                Some(text.strip_prefix(' ').unwrap_or(&text).to_owned())
-            }
-            _ => None,
-        },
-        _ => None,
     }
 }

@@ -1,14 +1,17 @@
-//! What the blocks have in common: lists that go on after a mistake, names, and the sorting of attributes.
+//! What the blocks have in common: references to events, fields, and the sorting of attributes.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Field, Ident, LitStr, Meta, Token, Type, ext::IdentExt, parenthesized, parse::ParseStream,
+    Attribute, Field, Ident, Meta, Token, Type, ext::IdentExt, parenthesized, parse::ParseStream,
     punctuated::Punctuated, spanned::Spanned, token,
 };
 
 use super::super::keys::{Class, Place, classify};
-use crate::errors::Errors;
+use crate::{
+    attributes::{flag, name, skip_until},
+    errors::Errors,
+};
 
 /// Names that mean something else inside guards, decisions and folds.
 const RESERVED: &[(&str, &str)] = &[
@@ -17,95 +20,6 @@ const RESERVED: &[(&str, &str)] = &[
     ("state", "the state, where there may be none"),
     ("recorded", "the envelope of a recorded event"),
 ];
-
-/// Keywords with which a declaration begins elsewhere.
-const DECLARES: &[&str] = &["async", "const", "enum", "fn", "let", "mut", "pub", "ref", "static", "struct"];
-
-/// Reads items separated by commas. One that cannot be read is noted, and reading goes on after the next comma.
-pub(super) fn list<T>(
-    input: ParseStream<'_>,
-    errors: &mut Errors,
-    broken: &mut bool,
-    mut item: impl FnMut(ParseStream<'_>, &mut Errors) -> syn::Result<T>,
-) -> Vec<T> {
-    let mut items = Vec::new();
-    let mut comma = true;
-    while !input.is_empty() {
-        match item(input, errors) {
-            Ok(item) => items.push(item),
-            Err(error) => {
-                *broken = true;
-                // After a forgotten comma the guess where the next item begins may have been wrong.
-                if comma {
-                    errors.push(error);
-                }
-                skip_to_comma(input);
-            }
-        }
-        comma = separator(input, errors, broken);
-    }
-    items
-}
-
-/// Passes over the comma after an item, and tells whether there was one.
-fn separator(input: ParseStream<'_>, errors: &mut Errors, broken: &mut bool) -> bool {
-    if input.is_empty() || input.parse::<Token![,]>().is_ok() {
-        return true;
-    }
-    if let Ok(semicolon) = input.parse::<Token![;]>() {
-        errors.at(&semicolon, "expected `,`, not `;`");
-        return true;
-    }
-    errors.span(input.span(), "expected `,`");
-    if input.peek(Ident) || input.peek(Token![#]) {
-        return false;
-    }
-    *broken = true;
-    skip_to_comma(input);
-    let _ = input.parse::<Token![,]>();
-    true
-}
-
-pub(super) fn skip_to_comma(input: ParseStream<'_>) {
-    skip_until(input, |input| input.peek(Token![,]));
-}
-
-fn skip_until(input: ParseStream<'_>, end: impl Fn(ParseStream<'_>) -> bool) {
-    while !input.is_empty() && !end(input) {
-        // Any token will do; there is one, because the input is not empty.
-        if input.parse::<TokenTree>().is_err() {
-            return;
-        }
-    }
-}
-
-/// A name. A keyword in its place is noted, and stands for the raw identifier that was meant.
-pub(super) fn name(input: ParseStream<'_>, what: &str, errors: &mut Errors) -> syn::Result<Ident> {
-    if let Ok(quoted) = input.fork().parse::<LitStr>()
-        && let Ok(name) = quoted.parse::<Ident>()
-    {
-        input.parse::<LitStr>()?;
-        errors.at(&quoted, format!("the name of {what} stands without quotes: write `{name}`"));
-        return Ok(name);
-    }
-    if !input.peek(Ident::peek_any) {
-        return Err(input.error(format!("expected the name of {what}")));
-    }
-    if input.peek(Ident) {
-        return input.parse();
-    }
-    let keyword = input.call(Ident::parse_any)?;
-    let text = keyword.to_string();
-    if input.peek(Ident) && DECLARES.contains(&text.as_str()) {
-        errors.at(&keyword, format!("{what} begins with its name; leave `{text}` out"));
-        return input.parse();
-    }
-    if ["self", "Self", "super", "crate", "_"].contains(&text.as_str()) {
-        return Err(syn::Error::new(keyword.span(), format!("`{text}` cannot be the name of {what}")));
-    }
-    errors.at(&keyword, format!("`{text}` is a keyword; write `r#{text}` or choose another name"));
-    Ok(Ident::new_raw(&text, keyword.span()))
-}
 
 /// An event where it is referred to. A path before its name is noted, and left out.
 pub(super) fn event(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Ident> {
@@ -242,15 +156,6 @@ impl Sorted {
         }
         first
     }
-}
-
-/// The span of an attribute that takes nothing.
-pub(super) fn flag(attr: &Attribute, errors: &mut Errors) -> Span {
-    if !matches!(attr.meta, Meta::Path(_)) {
-        let key = attr.path().to_token_stream();
-        errors.at(&attr.meta, format!("`#[{key}]` takes nothing; leave the rest out"));
-    }
-    attr.path().span()
 }
 
 /// Serde's names and omissions would go around the stored name and lose what happened.

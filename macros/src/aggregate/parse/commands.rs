@@ -16,7 +16,7 @@ use super::{
     },
     blocks::{self, Sorted},
 };
-use crate::errors::Errors;
+use crate::{attributes, errors::Errors};
 
 pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) -> Vec<Command> {
     let Meta::List(list) = &attr.meta else {
@@ -25,7 +25,7 @@ pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) 
     };
     let mut commands = Vec::new();
     let read = list.parse_args_with(|input: ParseStream<'_>| {
-        commands = blocks::list(input, errors, &mut broken.commands, command);
+        commands = attributes::list(input, errors, &mut broken.commands, command);
         Ok(())
     });
     // What is left over inside an attribute; the rest has been read.
@@ -35,13 +35,13 @@ pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) 
 
 fn command(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Command> {
     let attrs = Sorted::new(input.call(Attribute::parse_outer)?, Place::Command, errors);
-    let ident = blocks::name(input, "a command", errors)?;
+    let ident = attributes::name(input, "a command", errors)?;
     let mut broken = false;
     let (mut fields, mut unnamed) = (None, Vec::new());
     if input.peek(token::Brace) {
         let content;
         braced!(content in input);
-        fields = Some(blocks::list(&content, errors, &mut broken, field));
+        fields = Some(attributes::list(&content, errors, &mut broken, field));
     } else if let Some(types) = blocks::unnamed(
         input,
         &format!("the fields of a command have names: `{ident} {{ what: Type }} => Event`"),
@@ -53,7 +53,7 @@ fn command(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Command> 
     let events = right_side(input, &ident, errors).unwrap_or_else(|error| {
         broken = true;
         errors.push(error);
-        blocks::skip_to_comma(input);
+        attributes::skip_to_comma(input);
         Vec::new()
     });
     let requires = requires(&attrs, &mut broken, errors);
@@ -114,7 +114,7 @@ fn right_side(input: ParseStream<'_>, command: &Ident, errors: &mut Errors) -> s
         || input.peek(Token![#]);
     if !next_item {
         errors.span(input.span(), "expected `,`, or `|` and another event");
-        blocks::skip_to_comma(input);
+        attributes::skip_to_comma(input);
     }
     Ok(events)
 }
@@ -200,7 +200,7 @@ fn field(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<CommandFiel
             &equals,
             "a field of a command is given by the caller; fill a field in where the event declares it",
         );
-        blocks::skip_to_comma(input);
+        attributes::skip_to_comma(input);
     }
     Ok(CommandField { ident, docs: attrs.docs, foreign: attrs.foreign, ty })
 }

@@ -11,7 +11,7 @@ use super::{
     blocks::{self, Sorted},
     evolution,
 };
-use crate::errors::Errors;
+use crate::{attributes, errors::Errors};
 
 pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) -> Vec<Event> {
     let Meta::List(list) = &attr.meta else {
@@ -20,7 +20,7 @@ pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) 
     };
     let mut events = Vec::new();
     let read = list.parse_args_with(|input: ParseStream<'_>| {
-        events = blocks::list(input, errors, &mut broken.events, event);
+        events = attributes::list(input, errors, &mut broken.events, event);
         Ok(())
     });
     // What is left over inside an attribute; the rest has been read.
@@ -30,13 +30,13 @@ pub(super) fn parse(attr: &Attribute, broken: &mut Broken, errors: &mut Errors) 
 
 fn event(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Event> {
     let attrs = Sorted::new(input.call(Attribute::parse_outer)?, Place::Event, errors);
-    let ident = blocks::name(input, "an event", errors)?;
+    let ident = attributes::name(input, "an event", errors)?;
     let (mut broken, mut past_unread) = (false, false);
     let (mut payload, mut unnamed) = (Vec::new(), Vec::new());
     if input.peek(token::Brace) {
         let content;
         braced!(content in input);
-        payload = blocks::list(&content, errors, &mut broken, |input, errors| {
+        payload = attributes::list(&content, errors, &mut broken, |input, errors| {
             self::payload(input, &mut past_unread, errors)
         });
     } else if let Some(types) = blocks::unnamed(
@@ -50,7 +50,7 @@ fn event(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Event> {
     if input.peek(Token![=]) {
         let equals: Token![=] = input.parse()?;
         errors.at(&equals, "an event has no number; leave this out (a stored name is `#[name = \"…\"]`)");
-        blocks::skip_to_comma(input);
+        attributes::skip_to_comma(input);
     }
     let mut evolution = evolution::event(&attrs, errors);
     evolution.broken |= past_unread;
@@ -103,7 +103,7 @@ fn payload(input: ParseStream<'_>, past_unread: &mut bool, errors: &mut Errors) 
                 error.span(),
                 format!("`{ident} = …` takes an expression that fills the field in: {error}"),
             );
-            blocks::skip_to_comma(input);
+            attributes::skip_to_comma(input);
             Expr::Verbatim(TokenStream::new())
         }))
     } else {

@@ -25,7 +25,10 @@ use super::{
     fingerprint,
     keys::{self, Place},
 };
-use crate::errors::{Errors, place};
+use crate::{
+    attributes::docs,
+    errors::{Errors, place},
+};
 
 /// Reads the annotated item.
 pub(super) fn parse(input: DeriveInput, errors: &mut Errors) -> Item {
@@ -126,9 +129,4 @@ fn distinction(input: &DeriveInput) -> u64 {
         span.unwrap().file().hash(&mut hasher);
     }
     hasher.finish()
-}
-
-/// The doc comments among the attributes.
-fn docs(attrs: &[Attribute]) -> Vec<Attribute> {
-    attrs.iter().filter(|attr| attr.path().is_ident("doc")).cloned().collect()
 }

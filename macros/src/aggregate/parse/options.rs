@@ -13,9 +13,10 @@ use super::{
         ast::{Broken, Derive, Options},
         keys::{self, OPTIONS, USUAL_DERIVES},
     },
-    blocks, snapshot,
+    snapshot,
 };
 use crate::{
+    attributes,
     errors::Errors,
     suggest::{instead, similar},
 };
@@ -49,7 +50,7 @@ fn read(attrs: &[&Attribute], broken: &mut Broken, errors: &mut Errors) -> Optio
     let mut seen: Vec<String> = Vec::new();
     for attr in attrs {
         let parsed = attr.parse_args_with(|input: ParseStream<'_>| {
-            blocks::list(input, errors, &mut broken.options, |input, errors| {
+            attributes::list(input, errors, &mut broken.options, |input, errors| {
                 option(input, &mut options, &mut seen, errors)
             });
             Ok(())
@@ -113,7 +114,7 @@ fn value<T: Parse>(input: ParseStream<'_>, key: &Ident, what: &str) -> syn::Resu
 
 fn error_type(input: ParseStream<'_>, key: &Ident, errors: &mut Errors) -> Type {
     value(input, key, "a type: `error = MyError`").unwrap_or_else(|error| {
-        blocks::skip_to_comma(input);
+        attributes::skip_to_comma(input);
         errors.unknown_type(error)
     })
 }

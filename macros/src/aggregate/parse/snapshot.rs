@@ -3,11 +3,8 @@
 use proc_macro2::Span;
 use syn::{Ident, LitInt, Token, parenthesized, parse::ParseStream, token};
 
-use super::{
-    super::{ast::Snapshot, keys},
-    blocks,
-};
-use crate::{errors::Errors, suggest::instead};
+use super::super::{ast::Snapshot, keys};
+use crate::{attributes, errors::Errors, suggest::instead};
 
 /// Reads what stands behind the key; `None` where that has been reported.
 pub(super) fn parse(
@@ -23,7 +20,7 @@ pub(super) fn parse(
     parenthesized!(content in input);
     let (mut every, mut epoch) = (None, None);
     let mut broken = false;
-    blocks::list(&content, errors, &mut broken, |input, _| option(input, &mut every, &mut epoch));
+    attributes::list(&content, errors, &mut broken, |input, _| option(input, &mut every, &mut epoch));
     if every.is_none() && !broken {
         let message = "`snapshot` does not say after how many events: write `snapshot(every = 100)`";
         errors.at(key, message);

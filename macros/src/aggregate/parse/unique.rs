@@ -7,11 +7,8 @@ use syn::{
     token,
 };
 
-use super::{
-    super::{ast::Unique, keys},
-    blocks,
-};
-use crate::{errors::Errors, suggest::instead};
+use super::super::{ast::Unique, keys};
+use crate::{attributes, errors::Errors, suggest::instead};
 
 /// Reads the attribute. What cannot be read of it has been reported, and is left out.
 pub(super) fn parse(attr: &Attribute, errors: &mut Errors) -> Unique {
@@ -22,7 +19,7 @@ pub(super) fn parse(attr: &Attribute, errors: &mut Errors) -> Unique {
         Meta::List(_) => {
             let mut broken = false;
             let read = attr.parse_args_with(|input: ParseStream<'_>| {
-                blocks::list(input, errors, &mut broken, |input, _| option(input, &mut unique));
+                attributes::list(input, errors, &mut broken, |input, _| option(input, &mut unique));
                 Ok(())
             });
             errors.ok(read);

@@ -5,8 +5,8 @@ use syn::{Ident, Type, ext::IdentExt};
 
 use super::{
     super::{
-        ast::{self, Operator},
-        model::{Change, Event, Field, How, Model, Payload, Role},
+        ast,
+        model::{Event, Field, Model, Payload, Role},
         parse::serde_words,
     },
     concrete, find_event,
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     code,
     errors::Errors,
+    fold::{Change, How},
     suggest::{instead, similar},
 };
 
@@ -201,12 +202,6 @@ pub(super) fn apply_rule(model: &mut Model, index: usize, rule: ast::Rule, error
             }
             continue;
         }
-        let body = rule.body.clone();
-        let how = match &rule.operator {
-            Operator::Assign => How::Assign(body),
-            Operator::Compound(operator) => How::Compound(*operator, body),
-            Operator::Statement => How::Statement(body),
-        };
-        event.changes.push(Change { field: index, how });
+        event.changes.push(Change { field: index, how: rule.how.clone() });
     }
 }
