@@ -8,32 +8,53 @@ use std::{
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::DeriveInput;
+use syn::{DeriveInput, Ident, parse::Parse};
 
 /// The variable that names the type whose expansion is printed.
 pub(crate) const EXPAND: &str = "FACTUM_EXPAND";
 
+/// What a derive comes to.
+pub(crate) enum Outcome {
+    /// The question to another macro that it goes on with.
+    Question(TokenStream),
+    /// The code.
+    Code(TokenStream),
+}
+
 /// Parses the item, derives, and prints the result if it was asked for.
 pub(crate) fn guarded(
     input: proc_macro::TokenStream,
-    derive: impl FnOnce(DeriveInput) -> TokenStream,
+    derive: impl FnOnce(DeriveInput) -> Outcome,
 ) -> proc_macro::TokenStream {
-    let input: DeriveInput = match syn::parse(input) {
+    parsed(input, |input: &DeriveInput| input.ident.clone(), derive)
+}
+
+/// The same for what is read as something else, of which this is the name.
+pub(crate) fn parsed<T: Parse>(
+    input: proc_macro::TokenStream,
+    name: impl FnOnce(&T) -> Ident,
+    derive: impl FnOnce(T) -> Outcome,
+) -> proc_macro::TokenStream {
+    let input: T = match syn::parse(input) {
         Ok(input) => input,
         Err(error) => return error.into_compile_error().into(),
     };
-    let name = input.ident.clone();
-    let expanded = catch_unwind(AssertUnwindSafe(|| derive(input))).unwrap_or_else(|cause| {
+    let name = name(&input);
+    let outcome = catch_unwind(AssertUnwindSafe(|| derive(input))).unwrap_or_else(|cause| {
         let cause = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
-        syn::Error::new_spanned(
+        let error = syn::Error::new_spanned(
             &name,
             format!(
                 "factum's derive failed on this type ({}): that is a mistake in factum, please report it with the type",
                 cause.unwrap_or("without a reason")
             ),
-        )
-        .into_compile_error()
+        );
+        Outcome::Code(error.into_compile_error())
     });
+    let expanded = match outcome {
+        Outcome::Question(question) => return question.into(),
+        Outcome::Code(code) => code,
+    };
     if std::env::var(EXPAND).is_ok_and(|wanted| name == wanted) {
         eprintln!("// the expansion of `{name}`\n{}", formatted(&expanded));
     }

@@ -92,6 +92,31 @@ fn expand(input: &DeriveInput, inner: &Type, krate: &Path) -> TokenStream {
         }
 
         #[automatically_derived]
+        impl #krate::view::Column for #name {
+            const TYPE: #krate::read::ColumnType = {
+                #[allow(unused_imports, reason = "where the type inside is no column")]
+                use #krate::__private::TextId as _;
+                #krate::__private::InnerId::<#whole>::TYPE
+            };
+
+            #[inline]
+            fn to_value(&self) -> ::core::result::Result<#krate::read::Value, #krate::view::ColumnError> {
+                #[allow(unused_imports, reason = "where the type inside is no column")]
+                use #krate::__private::TextId as _;
+                #krate::__private::InnerId::<#whole>::to_value(self, &self.0)
+            }
+
+            #[inline]
+            fn from_value(
+                value: #krate::read::Value,
+            ) -> ::core::result::Result<Self, #krate::view::ColumnError> {
+                #[allow(unused_imports, reason = "where the type inside is no column")]
+                use #krate::__private::TextId as _;
+                #krate::__private::InnerId::<#whole>::from_value(value, Self)
+            }
+        }
+
+        #[automatically_derived]
         impl #krate::SampleId for #name {
             #[inline]
             fn sample() -> Self {
@@ -214,6 +239,20 @@ fn fallback(input: &DeriveInput, krate: &Path) -> TokenStream {
 
             impl #parameters #krate::UniqueValue for #name #arguments #bounds {
                 fn unique_value(&self) -> ::core::option::Option<::std::string::String> {
+                    #never
+                }
+            }
+
+            impl #parameters #krate::view::Column for #name #arguments #bounds {
+                const TYPE: #krate::read::ColumnType = #krate::read::ColumnType::Text;
+
+                fn to_value(&self) -> ::core::result::Result<#krate::read::Value, #krate::view::ColumnError> {
+                    #never
+                }
+
+                fn from_value(
+                    _: #krate::read::Value,
+                ) -> ::core::result::Result<Self, #krate::view::ColumnError> {
                     #never
                 }
             }

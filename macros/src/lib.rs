@@ -12,9 +12,12 @@ mod names;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod view;
 mod written;
 
 use proc_macro::TokenStream;
+
+use debug::Outcome;
 
 #[doc = include_str!("../docs/aggregate.md")]
 // From `creates` on they stand inside the blocks only, and are here so that one that stands outside is told where it
@@ -40,11 +43,24 @@ use proc_macro::TokenStream;
     )
 )]
 pub fn derive_aggregate(input: TokenStream) -> TokenStream {
-    debug::guarded(input, aggregate::derive)
+    debug::guarded(input, |input| Outcome::Code(aggregate::derive(input)))
 }
 
 #[doc = include_str!("../docs/id.md")]
 #[proc_macro_derive(Id, attributes(id))]
 pub fn derive_id(input: TokenStream) -> TokenStream {
-    debug::guarded(input, id::derive)
+    debug::guarded(input, |input| Outcome::Code(id::derive(input)))
+}
+
+#[doc = include_str!("../docs/view.md")]
+#[proc_macro_derive(View, attributes(view, key, on, index, column))]
+pub fn derive_view(input: TokenStream) -> TokenStream {
+    debug::guarded(input, view::derive)
+}
+
+/// Where the aggregates of a view answer what `#[derive(View)]` has asked.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __view(input: TokenStream) -> TokenStream {
+    debug::parsed(input, |answer: &view::Answer| answer.name().clone(), view::go_on)
 }

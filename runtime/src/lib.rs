@@ -18,7 +18,7 @@ pub use domain::{
     FoldErrorKind, IntoEvents, InvalidDecision, InvalidVersion, Metadata, Misplaced, Rejection, SampleId,
     SnapshotRule, UniqueValue, Version, Versioned, model,
 };
-pub use factum_macros::{Aggregate, Id};
+pub use factum_macros::{Aggregate, Id, View};
 pub use open::{open, open_existing};
 pub use repository::{
     BuildClaimsError, BuiltClaims, Conflict, Duplicate, Execute, ExecuteError, History, Late, LoadError,
@@ -26,14 +26,17 @@ pub use repository::{
     TransactionErrorKind, ViewRefused, transaction,
 };
 pub use store::{Position, Store};
+pub use view::View;
 
 /// What generated code refers to. Not for use by hand: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
+    pub use factum_macros::__view as view;
     pub use serde;
 
     pub use crate::domain::{
         CanClone, CannotClone, Failure, Infallible, Missing, NewPayload, NextVersion, OldPayload, Older,
         Original, SnapshotState, Unset, VersionField, call, check_declared, clone_id, new_uuid, unique_parts,
     };
+    pub use crate::view::generated::{InnerId, LeftOut, TextId, columns, each, stand_in};
 }

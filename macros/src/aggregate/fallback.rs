@@ -9,7 +9,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     let Model { krate, .. } = model;
     let enums = expand::enums::expand(model);
     let event_impl = expand::enums::event_impl(model, None);
-    let carrier = expand::carrier::expand(model);
+    let carrier = expand::carrier::expand(model, true);
     // Never run: the mistake keeps the program from being built.
     let never = quote!(::core::unreachable!());
     let fold = quote! {

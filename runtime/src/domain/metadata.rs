@@ -62,6 +62,13 @@ impl Metadata {
         self
     }
 
+    /// What was recorded, or nothing.
+    pub(crate) fn or_nothing(recorded: Option<&Self>) -> &Self {
+        static NOTHING: Metadata =
+            Metadata { actor: None, correlation_id: None, causation_id: None, notes: BTreeMap::new() };
+        recorded.unwrap_or(&NOTHING)
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -35,6 +35,7 @@ pub use error::{Conflict, ExecuteError, LoadError, Taken, ViewRefused};
 pub use execute::{Execute, Receipt};
 pub use history::History;
 pub use recorded::Recorded;
+pub(crate) use recorded::decode;
 pub use retry::Retry;
 pub use snapshot::SnapshotCounts;
 pub(crate) use transaction::begin;

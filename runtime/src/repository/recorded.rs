@@ -1,6 +1,6 @@
 //! A recorded event, decoded.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -32,9 +32,7 @@ impl<E> Recorded<E> {
     /// Who, in answer to what, and other notes.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
-        static NOTHING: Metadata =
-            Metadata { actor: None, correlation_id: None, causation_id: None, notes: BTreeMap::new() };
-        self.metadata.as_deref().unwrap_or(&NOTHING)
+        Metadata::or_nothing(self.metadata.as_deref())
     }
 
     /// Who gave the command.
@@ -87,7 +85,7 @@ impl<E: Event> Recorded<E> {
 }
 
 /// What an event that a store has read is today.
-pub(super) fn decode<E: Event>(fact: Fact<'_>) -> Result<Decoded<E>, DecodeError> {
+pub(crate) fn decode<E: Event>(fact: Fact<'_>) -> Result<Decoded<E>, DecodeError> {
     match fact.payload {
         Ok(payload) => E::decode_all(fact.name, fact.schema, payload),
         Err(_) => decode_other(fact, None),

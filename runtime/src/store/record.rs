@@ -54,6 +54,18 @@ impl RecordedEvent {
     pub fn fact(&self) -> Fact<'_> {
         Fact::new(self.version, &self.name, self.schema, &self.payload)
     }
+
+    /// Who, in answer to what, and other notes.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        Metadata::or_nothing(self.metadata.as_deref())
+    }
+
+    /// Who gave the command.
+    #[must_use]
+    pub fn actor(&self) -> Option<&str> {
+        self.metadata().actor.as_deref()
+    }
 }
 
 /// Some events of one stream.

@@ -18,6 +18,11 @@ use crate::{
 /// [`derive(Id)`](macro@crate::Id), and `Option` of each. A field of any other type that serde can write and read is kept as
 /// what serde makes of it: text for enums without fields and for whatever else is text, a number for a newtype over a number,
 /// JSON for the rest. Implement this trait for a type that should be another kind of column.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot stand in a column of a view",
+    label = "not a type for a column",
+    note = "derive serde's `Serialize` and `Deserialize` for it, `factum::Id` if it is an id, or implement `factum::view::Column`"
+)]
 pub trait Column: Sized {
     /// The type of the column.
     const TYPE: ColumnType;
@@ -172,8 +177,40 @@ pub struct ColumnKind {
     pub nullable: bool,
 }
 
-/// A field's type, of which generated code asks how it is kept. Of the two traits, the one that fits with fewer references
-/// comes first.
+/// How a type is kept in a column.
+pub struct Codec<T> {
+    /// The kind of column.
+    pub kind: fn() -> ColumnKind,
+    to_value: fn(&T) -> Result<Value, ColumnError>,
+    from_value: fn(Value) -> Result<T, ColumnError>,
+}
+
+impl<T> Codec<T> {
+    /// What stands in the column of this name for a value.
+    ///
+    /// # Errors
+    /// The value does not fit.
+    pub fn write(&self, column: &str, value: &T) -> Result<Value, ColumnError> {
+        (self.to_value)(value).map_err(|error| error.of(column))
+    }
+
+    /// The value that stands in the column of this name.
+    ///
+    /// # Errors
+    /// It is not one that [`write`](Self::write) gives.
+    pub fn read(&self, column: &str, value: Value) -> Result<T, ColumnError> {
+        (self.from_value)(value).map_err(|error| error.of(column))
+    }
+}
+
+impl<T> fmt::Debug for Codec<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Codec<{}>({:?})", std::any::type_name::<T>(), (self.kind)())
+    }
+}
+
+/// A field's type, of which generated code asks how it is kept: `(&&Field::<T>::new()).codec()`. Of the three traits that
+/// have an answer the compiler takes the one that fits with the most references.
 pub struct Field<T>(PhantomData<fn() -> T>);
 
 impl<T> Field<T> {
@@ -183,6 +220,14 @@ impl<T> Field<T> {
         Self(PhantomData)
     }
 }
+
+impl<T> Clone for Field<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Field<T> {}
 
 impl<T> Default for Field<T> {
     fn default() -> Self {
@@ -198,52 +243,52 @@ impl<T> fmt::Debug for Field<T> {
 
 /// A type that says itself what column it is.
 pub trait OwnColumn<T> {
-    /// The kind of column.
-    fn kind(self) -> ColumnKind;
-    /// See [`Column::to_value`].
-    #[allow(clippy::wrong_self_convention, reason = "`self` only says which type it is")]
-    fn to_value(self, value: &T) -> Result<Value, ColumnError>;
-    /// See [`Column::from_value`].
-    #[allow(clippy::wrong_self_convention, reason = "`self` only says which type it is")]
-    fn from_value(self, value: Value) -> Result<T, ColumnError>;
+    /// How it is kept.
+    fn codec(self) -> Codec<T>;
+}
+
+impl<T: Column> OwnColumn<T> for &&Field<T> {
+    #[inline]
+    fn codec(self) -> Codec<T> {
+        own()
+    }
 }
 
 /// Any other type, by way of serde.
 pub trait SerdeColumn<T> {
-    /// The kind of column.
-    fn kind(self) -> ColumnKind;
-    /// See [`Column::to_value`].
-    #[allow(clippy::wrong_self_convention, reason = "`self` only says which type it is")]
-    fn to_value(self, value: &T) -> Result<Value, ColumnError>;
-    /// See [`Column::from_value`].
-    #[allow(clippy::wrong_self_convention, reason = "`self` only says which type it is")]
-    fn from_value(self, value: Value) -> Result<T, ColumnError>;
-}
-
-impl<T: Column> OwnColumn<T> for &&Field<T> {
-    fn kind(self) -> ColumnKind {
-        ColumnKind { ty: T::TYPE, nullable: T::NULLABLE }
-    }
-
-    fn to_value(self, value: &T) -> Result<Value, ColumnError> {
-        value.to_value()
-    }
-
-    fn from_value(self, value: Value) -> Result<T, ColumnError> {
-        T::from_value(value)
-    }
+    /// How it is kept.
+    fn codec(self) -> Codec<T>;
 }
 
 impl<T: Serialize + DeserializeOwned> SerdeColumn<T> for &Field<T> {
-    fn kind(self) -> ColumnKind {
-        serial::kind::<T>()
+    #[inline]
+    fn codec(self) -> Codec<T> {
+        Codec { kind: serial::kind::<T>, to_value: serial::to_value, from_value: serial::from_value }
     }
+}
 
-    fn to_value(self, value: &T) -> Result<Value, ColumnError> {
-        serial::to_value(value)
+/// A type that is neither: the compiler says what it lacks.
+pub trait NoColumn<T> {
+    /// How it would be kept.
+    fn codec(self) -> Codec<T>
+    where
+        T: Column;
+}
+
+impl<T> NoColumn<T> for Field<T> {
+    fn codec(self) -> Codec<T>
+    where
+        T: Column,
+    {
+        own()
     }
+}
 
-    fn from_value(self, value: Value) -> Result<T, ColumnError> {
-        serial::from_value(value)
+#[inline]
+fn own<T: Column>() -> Codec<T> {
+    Codec {
+        kind: || ColumnKind { ty: T::TYPE, nullable: T::NULLABLE },
+        to_value: T::to_value,
+        from_value: T::from_value,
     }
 }

@@ -2,14 +2,29 @@
 
 mod change;
 mod column;
+mod each;
+mod id;
+mod indexed;
 mod model;
 mod serial;
+mod written;
 
 use std::sync::Arc;
 
 pub use change::{Action, Change, ProjectError, RowEffect};
-pub use column::{Column, ColumnError, ColumnKind, Field, OwnColumn, SerdeColumn};
+pub use column::{Codec, Column, ColumnError, ColumnKind, Field, NoColumn, OwnColumn, SerdeColumn};
+pub use indexed::{Filter, Indexed, Order};
 pub use model::{ColumnModel, RecordedUse, SourceModel, ViewModel};
+
+/// What generated code refers to.
+#[doc(hidden)]
+pub mod generated {
+    pub use super::{
+        each::each,
+        id::{InnerId, TextId},
+        written::{LeftOut, columns, stand_in},
+    };
+}
 
 use crate::{
     read::{Table, TableColumn, Values},
@@ -17,6 +32,10 @@ use crate::{
 };
 
 /// A row of a view, with its columns. `#[derive(View)]` implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a row of a view",
+    note = "`#[derive(factum::View)]` makes it one, with `#[view(by_hand)]` too"
+)]
 pub trait Row: Sized + Send + Sync + 'static {
     /// What identifies a row: the type of the `#[key]` field, or a tuple where there are several.
     type Key: Send + Sync;
@@ -69,6 +88,10 @@ pub trait Row: Sized + Send + Sync + 'static {
 ///
 /// `#[derive(View)]` implements it from `#[on]` rules. What those cannot say is written by hand: `#[view(by_hand)]` leaves
 /// [`changes`](Self::changes) to you.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a view",
+    note = "derive `factum::View`; with `#[view(by_hand)]`, write `impl factum::view::View for {Self}` yourself"
+)]
 pub trait View: Row {
     /// What it is made from.
     const MODEL: &'static ViewModel;

@@ -7,6 +7,8 @@
 //! Incident { category: "incident", event: IncidentEvent, id: IncidentNumber,
 //!     events: [Reported (creates) { reporter: UserNumber, text: String }, Closed () { solution: String }, …] }
 //! ```
+//!
+//! After a mistake in the aggregate, `, incomplete` stands behind the events: what is missing there is no mistake elsewhere.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
@@ -14,7 +16,8 @@ use syn::{Visibility, ext::IdentExt};
 
 use super::super::model::Model;
 
-pub(in super::super) fn expand(model: &Model) -> TokenStream {
+/// `after_a_mistake`: not all of the aggregate may be known.
+pub(in super::super) fn expand(model: &Model, after_a_mistake: bool) -> TokenStream {
     let Model { ident, event, category, id, vis, .. } = model;
     let events = model.events.iter().map(|event| {
         let name = &event.ident;
@@ -26,6 +29,7 @@ pub(in super::super) fn expand(model: &Model) -> TokenStream {
         });
         quote!(#name (#creates #ends) { #(#fields),* })
     });
+    let incomplete = after_a_mistake.then(|| quote!(, incomplete));
     let carrier = format_ident!("__factum_{}_{:016x}", ident.unraw(), model.distinction);
     // A macro that other crates may name has to be exported under a name of its own; the `use` gives it the name and
     // the place of the aggregate.
@@ -47,7 +51,7 @@ pub(in super::super) fn expand(model: &Model) -> TokenStream {
             (($($callback:tt)*) { $($input:tt)* }) => {
                 $($callback)*! {
                     { $($input)* }
-                    #ident { category: #category, event: #event, id: #id, events: [#(#events),*] }
+                    #ident { category: #category, event: #event, id: #id, events: [#(#events),*] #incomplete }
                 }
             };
         }

@@ -32,7 +32,7 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     ];
     let aggregate = aggregate(model, &fold::expand(model), &handle.into_iter().collect());
     let decisions = handle::decisions(model);
-    let carrier = carrier::expand(model);
+    let carrier = carrier::expand(model, false);
     quote! {
         #enums
         #carrier

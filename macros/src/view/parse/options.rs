@@ -1,0 +1,207 @@
+//! `#[view(…)]`
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::{
+    Attribute, DeriveInput, Ident, LitInt, LitStr, Path, Token,
+    ext::IdentExt,
+    parse::{Parse, ParseStream},
+    token,
+};
+
+use super::{
+    super::{
+        ast::{Broken, EventRef, Options},
+        keys::{self, OPTIONS},
+    },
+    check_name, event,
+};
+use crate::{
+    attributes,
+    errors::Errors,
+    suggest::{instead, similar},
+};
+
+/// How long the name of a table may be: the number of its build is put behind it.
+const LONGEST_TABLE: usize = 50;
+
+pub(super) fn parse(input: &DeriveInput, broken: &mut Broken, errors: &mut Errors) -> Options {
+    let ours: Vec<_> = input.attrs.iter().filter(|attr| attr.path().is_ident("view")).collect();
+    if ours.is_empty()
+        && let Some(attr) = input.attrs.iter().find(|attr| keys::meant_for(attr, "view"))
+    {
+        // What cannot be read may belong to somebody else.
+        let (mut unheard, mut unread) = (Errors::default(), Broken::default());
+        let options = read(&[attr], &mut unread, &mut unheard);
+        if unheard.is_empty() {
+            return options;
+        }
+    }
+    let mut options = read(&ours, broken, errors);
+    if options.of.is_empty() && !broken.options {
+        broken.options = true;
+        let message = "a view does not say whose events it reads: add `#[view(of(Aggregate))]`";
+        match ours.first() {
+            Some(attr) => errors.at(&attr.meta, message),
+            None => errors.at(&input.ident, message),
+        }
+    }
+    let mut seen: Vec<String> = Vec::new();
+    for path in &options.of {
+        let text = path.to_token_stream().to_string();
+        if seen.contains(&text) {
+            errors.at(path, "this aggregate is named twice; remove one");
+            broken.options = true;
+        }
+        seen.push(text);
+    }
+    if options.by_hand.is_some() {
+        for event in options.remove_on.drain(..).chain(options.create_on.drain(..)) {
+            errors.at(&event, BY_HAND);
+        }
+    }
+    options
+}
+
+/// The message at what a view that is written by hand has no use for.
+pub(in super::super) const BY_HAND: &str =
+    "with `by_hand`, `impl View` says what events do; leave this out, or leave out `by_hand`";
+
+fn read(attrs: &[&Attribute], broken: &mut Broken, errors: &mut Errors) -> Options {
+    let mut options = Options {
+        of: Vec::new(),
+        remove_on: Vec::new(),
+        create_on: Vec::new(),
+        table: None,
+        epoch: 0,
+        by_hand: None,
+        krate: syn::parse_quote!(::factum),
+    };
+    let mut seen: Vec<String> = Vec::new();
+    for attr in attrs {
+        let mut unread = false;
+        let parsed = attr.parse_args_with(|input: ParseStream<'_>| {
+            attributes::list(input, errors, &mut unread, |input, errors| {
+                option(input, &mut options, &mut seen, broken, errors)
+            });
+            Ok(())
+        });
+        broken.options |= unread;
+        if parsed.is_err() {
+            broken.options = true;
+            errors.at(&attr.meta, "`view` takes options in parentheses: `#[view(of(Aggregate))]`");
+        }
+    }
+    options
+}
+
+fn option(
+    input: ParseStream<'_>,
+    options: &mut Options,
+    seen: &mut Vec<String>,
+    broken: &mut Broken,
+    errors: &mut Errors,
+) -> syn::Result<()> {
+    let key = input.call(Ident::parse_any)?;
+    let mut name = key.to_string();
+    if !OPTIONS.contains(&name.as_str()) {
+        let message =
+            format!("unknown option `{name}`{}", instead(&name, "options", OPTIONS.iter().copied()));
+        match similar(&name, OPTIONS.iter().copied()) {
+            // Read on as what was meant.
+            Some(meant) => {
+                errors.at(&key, message);
+                name = meant.to_owned();
+            }
+            None => return Err(syn::Error::new(key.span(), message)),
+        }
+    }
+    if seen.contains(&name) {
+        return Err(syn::Error::new(key.span(), format!("`{name}` is set twice; remove one")));
+    }
+    seen.push(name.clone());
+    match name.as_str() {
+        "of" => {
+            let what = "aggregates in parentheses: `of(Incident, User)`";
+            options.of = list(input, &key, what, &mut broken.options, errors, |input, _| {
+                input.call(Path::parse_mod_style)
+            })?;
+        }
+        "remove_on" => options.remove_on = events(input, &key, broken, errors)?,
+        "create_on" => options.create_on = events(input, &key, broken, errors)?,
+        "table" => {
+            let literal: LitStr = value(input, &key, "a string: `table = \"open_incidents\"`")?;
+            // A name that cannot be is no reason to stop here.
+            errors.ok(table(&literal));
+            options.table = Some(literal);
+        }
+        "epoch" => {
+            let what = "a whole number: `epoch = 1`";
+            let literal: LitInt = value(input, &key, what)?;
+            options.epoch = literal.base10_parse().map_err(|_| wrong(literal.span(), &key, what))?;
+        }
+        "by_hand" if input.is_empty() || input.peek(Token![,]) => options.by_hand = Some(key.span()),
+        "by_hand" => return Err(input.error("`by_hand` stands alone: `#[view(of(…), by_hand)]`")),
+        _ => {
+            let what = "a path: `crate = my::factum`";
+            input.parse::<Token![=]>().map_err(|error| wrong(error.span(), &key, what))?;
+            options.krate =
+                input.call(Path::parse_mod_style).map_err(|error| wrong(error.span(), &key, what))?;
+        }
+    }
+    Ok(())
+}
+
+fn events(
+    input: ParseStream<'_>,
+    key: &Ident,
+    broken: &mut Broken,
+    errors: &mut Errors,
+) -> syn::Result<Vec<EventRef>> {
+    let what = format!("events in parentheses: `{key}(Removed, Closed)`");
+    list(input, key, &what, &mut broken.events, errors, event)
+}
+
+/// `key(item, item)`
+fn list<T>(
+    input: ParseStream<'_>,
+    key: &Ident,
+    what: &str,
+    broken: &mut bool,
+    errors: &mut Errors,
+    item: impl FnMut(ParseStream<'_>, &mut Errors) -> syn::Result<T>,
+) -> syn::Result<Vec<T>> {
+    if !input.peek(token::Paren) {
+        *broken = true;
+        return Err(wrong(key.span(), key, what));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    if content.is_empty() {
+        *broken = true;
+        return Err(wrong(key.span(), key, what));
+    }
+    Ok(attributes::list(&content, errors, broken, item))
+}
+
+fn value<T: Parse>(input: ParseStream<'_>, key: &Ident, what: &str) -> syn::Result<T> {
+    input.parse::<Token![=]>().map_err(|error| wrong(error.span(), key, what))?;
+    input.parse().map_err(|error: syn::Error| wrong(error.span(), key, what))
+}
+
+fn table(literal: &LitStr) -> syn::Result<()> {
+    check_name(literal, "table", LONGEST_TABLE)?;
+    let name = literal.value();
+    let message = if name.starts_with("factum_") {
+        "names that begin with `factum_` are those of factum's own tables; choose another one"
+    } else if name.contains("__") {
+        "`__` and a number behind the name of a table tell its builds apart; choose a name without `__`"
+    } else {
+        return Ok(());
+    };
+    Err(syn::Error::new(literal.span(), message))
+}
+
+fn wrong(span: Span, key: &Ident, what: &str) -> syn::Error {
+    syn::Error::new(span, format!("`{key}` takes {what}"))
+}

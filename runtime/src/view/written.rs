@@ -1,0 +1,39 @@
+//! What generated rows are made of.
+
+use super::ColumnError;
+use crate::read::{Value, Values};
+
+/// The values of a row, one for each of the columns.
+///
+/// # Errors
+/// There are more of them, or fewer.
+pub fn columns<const COLUMNS: usize>(values: Values) -> Result<[Value; COLUMNS], ColumnError> {
+    values.try_into().map_err(|values: Values| {
+        ColumnError::new(format!("the row has {} values for {COLUMNS} columns", values.len()))
+    })
+}
+
+/// Puts a value in the place of that of a column.
+pub fn stand_in(values: &mut Values, column: usize, value: Value) {
+    if let Some(place) = values.get_mut(column) {
+        *place = value;
+    }
+}
+
+/// What stands in a field of a row that `create_on` makes, until an event sets it.
+#[diagnostic::on_unimplemented(
+    message = "an event of `create_on` does not set this field, and `{Self}` has no `Default`",
+    label = "no value on creation",
+    note = "set it in the event, make it an `Option`, or implement `Default` for `{Self}`"
+)]
+pub trait LeftOut: Sized {
+    /// The value.
+    fn left_out() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Default> LeftOut for T {
+    fn left_out() -> Self {
+        Self::default()
+    }
+}
