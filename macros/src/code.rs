@@ -23,7 +23,7 @@ pub(crate) enum SelfUse {
 pub(crate) fn self_uses(code: &impl ToTokens) -> Vec<SelfUse> {
     let mut uses = Vec::new();
     visit(code.to_token_stream(), &mut |before, tree, after| match tree {
-        TokenTree::Ident(ident) if ident == "self" && !is_member(before) => {
+        TokenTree::Ident(ident) if ident == "self" && !is_member(before) && !is_path(after) => {
             uses.push(match member(after) {
                 Some((name, true)) => SelfUse::Method(name.clone()),
                 Some((name, false)) => SelfUse::Field(name.clone()),
@@ -34,6 +34,11 @@ pub(crate) fn self_uses(code: &impl ToTokens) -> Vec<SelfUse> {
         _ => {}
     });
     uses
+}
+
+/// Whether a path goes on with these tokens: `self::name`.
+fn is_path(after: &[TokenTree]) -> bool {
+    matches!(after, [TokenTree::Punct(a), TokenTree::Punct(b), ..] if a.as_char() == ':' && b.as_char() == ':')
 }
 
 /// `.name` at the start of these tokens, and whether it is called.
@@ -241,8 +246,8 @@ fn assigns(tokens: &[TokenTree]) -> bool {
 
 /// The code with every `self` replaced by a variable of this name.
 pub(crate) fn rename_self(code: &impl ToTokens, to: &str) -> TokenStream {
-    replace(code.to_token_stream(), &mut |ident, _, _| {
-        (ident == "self").then(|| (local(to, ident.span()).into_token_stream(), 0))
+    replace(code.to_token_stream(), &mut |ident, _, after| {
+        (ident == "self" && !is_path(after)).then(|| (local(to, ident.span()).into_token_stream(), 0))
     })
 }
 

@@ -210,6 +210,8 @@ fn sets(how: &How) -> bool {
 /// The one word of a type, if that is all there is.
 fn primitive(ty: &Type) -> Option<String> {
     match ty {
+        // What a macro of the user's put in the place of a variable.
+        Type::Group(group) => primitive(&group.elem),
         Type::Path(path) if path.qself.is_none() => path.path.get_ident().map(Ident::to_string),
         _ => None,
     }
@@ -236,6 +238,7 @@ fn stamps(how: &How) -> bool {
 pub(super) fn stamp(how: &How) -> Option<Stamp> {
     let How::Assign(body) = how else { return None };
     let inner = match body {
+        Expr::Group(group) => &group.expr,
         Expr::Call(call) if call.args.len() == 1 => match &*call.func {
             Expr::Path(path) if path.path.is_ident("Some") => call.args.first()?,
             _ => return None,

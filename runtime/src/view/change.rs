@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use super::ColumnError;
+use super::{ColumnError, Row};
 use crate::{
     DecodeError,
     read::{RowChange, Values, show_key},
@@ -16,6 +16,48 @@ pub struct Change<R> {
     pub key: Values,
     /// What happens to it.
     pub action: Action<R>,
+}
+
+impl<R: Row> Change<R> {
+    /// The row of this key is this one from now on.
+    ///
+    /// # Errors
+    /// The key does not fit into its columns.
+    pub fn put(key: &R::Key, row: R) -> Result<Self, ColumnError> {
+        Self::new(key, Action::Put(row))
+    }
+
+    /// The row of this key changes; that it is not there is an error.
+    ///
+    /// # Errors
+    /// The key does not fit into its columns.
+    pub fn update(key: &R::Key, update: impl FnOnce(&mut R) + Send + 'static) -> Result<Self, ColumnError> {
+        Self::new(key, Action::Update { otherwise: None, update: Box::new(update) })
+    }
+
+    /// The row of this key changes; where there is none, `otherwise` is taken for it and changed.
+    ///
+    /// # Errors
+    /// The key does not fit into its columns.
+    pub fn update_or_put(
+        key: &R::Key,
+        otherwise: R,
+        update: impl FnOnce(&mut R) + Send + 'static,
+    ) -> Result<Self, ColumnError> {
+        Self::new(key, Action::Update { otherwise: Some(otherwise), update: Box::new(update) })
+    }
+
+    /// The row of this key goes, if it is there.
+    ///
+    /// # Errors
+    /// The key does not fit into its columns.
+    pub fn remove(key: &R::Key) -> Result<Self, ColumnError> {
+        Self::new(key, Action::Remove)
+    }
+
+    fn new(key: &R::Key, action: Action<R>) -> Result<Self, ColumnError> {
+        Ok(Self { key: R::key_values(key)?, action })
+    }
 }
 
 /// What happens to a row.

@@ -1,6 +1,6 @@
 //! Which event is meant.
 
-use syn::{Ident, Path};
+use syn::{Ident, Path, ext::IdentExt};
 
 use super::super::{ast::EventRef, model::Model};
 use crate::{
@@ -27,7 +27,7 @@ fn look(model: &Model, reference: &EventRef, errors: &mut Errors) -> Option<(usi
             events.iter().enumerate().map(move |(index, event)| ((source, index), &event.ident))
         })
     };
-    let found: Vec<_> = all().filter(|(_, ident)| **ident == reference.name).collect();
+    let found: Vec<_> = all().filter(|(_, ident)| ident.unraw() == reference.name.unraw()).collect();
     match found.as_slice() {
         [(only, _)] => return Some(*only),
         [] => {}
