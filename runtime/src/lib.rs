@@ -7,6 +7,7 @@ pub mod document;
 mod domain;
 mod open;
 pub mod read;
+mod reader;
 mod repository;
 pub mod store;
 pub mod testing;

@@ -3,6 +3,7 @@
 mod change;
 mod column;
 mod each;
+pub(crate) mod fold;
 mod id;
 mod indexed;
 mod model;

@@ -1,0 +1,289 @@
+//! Page after page: events read, taken, and written with the position.
+
+use std::{collections::HashSet, slice, sync::atomic::Ordering, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Either, Next, State, Taken, letters, race,
+    worker::{Left, Worker},
+};
+use crate::{
+    Position,
+    read::{Letter, Work, WorkError},
+    store::{RecordedEvent, StoreError, StreamId},
+};
+
+/// How often a reader with dead letters looks whether somebody in another process has said what is to be done about them; how
+/// often one that has nothing to do writes down that it has passed events that it does not read; and over how long its speed
+/// is told.
+pub(super) const NOW_AND_THEN: Duration = Duration::from_secs(1);
+
+/// A reader at work, with what it knows. What it knows is read again whenever it may be wrong.
+pub(super) struct Reading<'a> {
+    pub(super) worker: &'a Worker,
+    /// How far it has read. It has written as much, but for events that it does not read.
+    pub(super) position: Position,
+    /// How far it has written.
+    pub(super) written: Position,
+    written_at: Instant,
+    pub(super) letters: u64,
+    looked_at: Instant,
+    measured: (Instant, u64),
+    /// When the next page may be read.
+    not_before: Instant,
+}
+
+/// What became of an attempt to write what came of events.
+pub(super) enum Attempt {
+    Written,
+    Overtaken,
+    /// A row does not fit into its table; nothing was written.
+    Refused(String),
+}
+
+impl<'a> Reading<'a> {
+    pub(super) async fn begin(worker: &'a Worker) -> Result<Self, StoreError> {
+        let reader = worker.task.reader();
+        let position = worker.books.position(reader).await?;
+        let letters = worker.books.count_letters(reader).await?;
+        let head = worker.events.head().await?;
+        worker.shared.status.send_modify(|status| {
+            (status.position, status.letters, status.head) = (position, letters, head);
+        });
+        let (now, written) = (Instant::now(), position);
+        let measured = (now, worker.shared.status.borrow().events);
+        let (written_at, looked_at, not_before) = (now, now, now);
+        worker.shared.enter(State::CatchingUp);
+        // What was wished while nobody was at work is found at once.
+        worker.shared.wished.store(true, Ordering::Release);
+        Ok(Self { worker, position, written, written_at, letters, looked_at, measured, not_before })
+    }
+
+    pub(super) async fn run(mut self) -> Result<Left, StoreError> {
+        loop {
+            // Stores that never wait would let nobody else have the thread.
+            tokio::task::yield_now().await;
+            if self.worker.shared.stopping() {
+                self.write_position().await?;
+                return Ok(Left::Stopped);
+            }
+            if self.is_time_to_look() && matches!(self.carry_out_wishes().await?, Attempt::Overtaken) {
+                return Ok(Left::Overtaken);
+            }
+            let room = self.worker.pace.letters.saturating_sub(self.letters);
+            if room == 0 {
+                self.worker.shared.enter(State::Full);
+                race(self.woken(), self.worker.shared.pause(NOW_AND_THEN)).await;
+                continue;
+            }
+            // A page is never larger than what the list of dead letters could take of it.
+            let limit = self.worker.pace.page.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1);
+            let page =
+                self.worker.events.read_all(self.worker.task.filter(), self.position, limit).await?;
+            if !page.events.is_empty() {
+                if self.worker.shared.status.borrow().state == State::Full {
+                    self.worker.shared.enter(State::CatchingUp);
+                }
+                let (events, at) = (page.events.len(), page.events.last().map(|event| event.at));
+                if let Attempt::Overtaken = self.take(page.events, page.last).await? {
+                    return Ok(Left::Overtaken);
+                }
+                self.worker.shared.status.send_modify(|status| {
+                    (status.events, status.at) = (status.events + events as u64, at);
+                });
+                self.spare(events).await?;
+                continue;
+            }
+            if let Some(left) = self.nothing_read(page.last, page.end).await? {
+                return Ok(left);
+            }
+        }
+    }
+
+    /// Goes on behind events that it does not read, and waits if there is nothing more.
+    async fn nothing_read(&mut self, last: Position, end: bool) -> Result<Option<Left>, StoreError> {
+        self.position = self.position.max(last);
+        if self.position > self.written && self.written_at.elapsed() >= NOW_AND_THEN {
+            if let Attempt::Overtaken = self.write_position().await? {
+                return Ok(Some(Left::Overtaken));
+            }
+        }
+        self.publish();
+        if !end {
+            return Ok(None);
+        }
+        match self.worker.task.caught_up(self.position).await? {
+            Next::Again => return Ok(None),
+            Next::End(reason) => {
+                self.write_position().await?;
+                return Ok(Some(Left::Ended(reason)));
+            }
+            Next::GoOn => {}
+        }
+        self.worker.shared.enter(State::Live);
+        self.rest().await?;
+        Ok(None)
+    }
+
+    /// Waits for an event, for a wish, or for the order to stop.
+    async fn rest(&self) -> Result<(), StoreError> {
+        let behind = self.position > self.written;
+        let sleep = async {
+            match self.letters > 0 || behind {
+                true => tokio::time::sleep(NOW_AND_THEN).await,
+                false => std::future::pending().await,
+            }
+        };
+        let event = self.worker.events.wait(self.position);
+        let other = race(race(self.woken(), self.worker.shared.stopped()), sleep);
+        match race(event, other).await {
+            Either::First(outcome) => outcome,
+            Either::Second(_) => Ok(()),
+        }
+    }
+
+    async fn woken(&self) {
+        self.worker.shared.wake.notified().await;
+    }
+
+    /// Keeps to the speed that it may have, and tells how fast it is.
+    async fn spare(&mut self, events: usize) -> Result<(), StoreError> {
+        #[allow(clippy::cast_precision_loss, reason = "it is for people")]
+        if self.measured.0.elapsed() >= NOW_AND_THEN / 2 {
+            let done = self.worker.shared.status.borrow().events;
+            let speed = (done - self.measured.1) as f64 / self.measured.0.elapsed().as_secs_f64();
+            self.measured = (Instant::now(), done);
+            let head = self.worker.events.head().await?;
+            self.worker.shared.status.send_modify(|status| {
+                (status.events_per_second, status.head) = (speed, head);
+            });
+        }
+        if let Some(most) = self.worker.pace.throttle {
+            let events = u32::try_from(events).unwrap_or(u32::MAX);
+            self.not_before =
+                self.not_before.max(Instant::now()) + Duration::from_secs(1) * events / most.max(1);
+            self.worker.shared.pause(self.not_before - Instant::now()).await;
+        }
+        Ok(())
+    }
+
+    fn is_time_to_look(&mut self) -> bool {
+        let wished = self.worker.shared.wished.swap(false, Ordering::AcqRel);
+        let look = wished || (self.letters > 0 && self.looked_at.elapsed() >= NOW_AND_THEN);
+        if look {
+            self.looked_at = Instant::now();
+        }
+        look
+    }
+
+    /// Takes a page. Where a row of it does not fit, its events are taken one by one, so that it is known whose row it is.
+    async fn take(&mut self, events: Vec<RecordedEvent>, upto: Position) -> Result<Attempt, StoreError> {
+        match self.attempt(&events, upto).await? {
+            Attempt::Refused(error) if events.len() == 1 => self.give_up(&events, upto, error).await,
+            Attempt::Refused(_) => {
+                for (index, event) in events.iter().enumerate() {
+                    let event = slice::from_ref(event);
+                    let upto = match events.get(index + 1) {
+                        Some(_) => event.iter().map(|event| event.position).max().unwrap_or(upto),
+                        None => upto,
+                    };
+                    let outcome = match self.attempt(event, upto).await? {
+                        Attempt::Refused(error) => self.give_up(event, upto, error).await?,
+                        outcome => outcome,
+                    };
+                    if matches!(outcome, Attempt::Overtaken) {
+                        return Ok(outcome);
+                    }
+                }
+                Ok(Attempt::Written)
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    async fn attempt(&mut self, events: &[RecordedEvent], upto: Position) -> Result<Attempt, StoreError> {
+        let blocked = self.blocked(events).await?;
+        let (mut free, mut letters) = (Vec::with_capacity(events.len()), Vec::new());
+        for event in events {
+            if blocked.contains(&event.stream) {
+                letters.push(self.letter(event, letters::WAITS.to_owned(), 0));
+            } else {
+                free.push(event.clone());
+            }
+        }
+        let taken = match free.is_empty() {
+            true => Taken::default(),
+            false => self.worker.task.take(&free).await?,
+        };
+        letters.extend(self.letters_of(&free, &taken.failed));
+        self.write(upto, taken, letters, Vec::new()).await
+    }
+
+    /// Makes a letter of an event whose row does not fit.
+    async fn give_up(
+        &mut self,
+        event: &[RecordedEvent],
+        upto: Position,
+        error: String,
+    ) -> Result<Attempt, StoreError> {
+        let letters = event.iter().map(|event| self.letter(event, error.clone(), 1)).collect();
+        self.write(upto, Taken::default(), letters, Vec::new()).await
+    }
+
+    /// Writes what came of events, with the position.
+    pub(super) async fn write(
+        &mut self,
+        upto: Position,
+        taken: Taken,
+        letters: Vec<Letter>,
+        settled: Vec<Position>,
+    ) -> Result<Attempt, StoreError> {
+        let changes_letters = !letters.is_empty() || !settled.is_empty();
+        let mut work = Work::new(self.worker.task.reader(), self.written, upto.max(self.written));
+        (work.rows, work.processes, work.letters, work.settled) =
+            (taken.rows, taken.processes, letters, settled);
+        match self.worker.books.write(work).await {
+            Ok(()) => {}
+            Err(WorkError::Overtaken { .. }) => return Ok(Attempt::Overtaken),
+            Err(error @ WorkError::Row { .. }) => return Ok(Attempt::Refused(error.to_string())),
+            Err(WorkError::Store(error)) => return Err(error),
+        }
+        (self.written, self.written_at) = (upto.max(self.written), Instant::now());
+        self.position = self.position.max(self.written);
+        if changes_letters {
+            self.letters = self.worker.books.count_letters(self.worker.task.reader()).await?;
+        }
+        self.publish();
+        Ok(Attempt::Written)
+    }
+
+    pub(super) fn publish(&self) {
+        let (position, letters) = (self.position, self.letters);
+        self.worker.shared.status.send_if_modified(|status| {
+            let changed = (status.position, status.letters) != (position, letters);
+            (status.position, status.letters) = (position, letters);
+            status.head = status.head.max(position);
+            changed
+        });
+    }
+
+    /// Writes how far it has read, if that is further than what was written.
+    async fn write_position(&mut self) -> Result<Attempt, StoreError> {
+        match self.position > self.written {
+            true => self.write(self.position, Taken::default(), Vec::new(), Vec::new()).await,
+            false => Ok(Attempt::Written),
+        }
+    }
+
+    /// The streams of these events that have dead letters.
+    async fn blocked(&self, events: &[RecordedEvent]) -> Result<HashSet<StreamId>, StoreError> {
+        if self.letters == 0 {
+            return Ok(HashSet::new());
+        }
+        let streams: HashSet<_> = events.iter().map(|event| &event.stream).collect();
+        let streams: Vec<_> = streams.into_iter().cloned().collect();
+        let blocked = self.worker.books.blocked(self.worker.task.reader(), &streams).await?;
+        Ok(blocked.into_iter().collect())
+    }
+}
