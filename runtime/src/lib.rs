@@ -1,6 +1,7 @@
 #![doc = include_str!("../../README.md")]
 #![allow(clippy::test_attr_in_doctest, reason = "the README shows a test as a user writes it")]
 
+pub mod app;
 mod codec;
 pub mod copy;
 pub mod document;
@@ -13,6 +14,7 @@ pub mod store;
 pub mod testing;
 pub mod view;
 
+pub use app::{App, Consistency, RunningApp};
 pub use copy::copy;
 pub use domain::{
     Aggregate, AggregateId, Context, Decision, DecodeError, DecodeFailure, Decoded, Event, Fold, FoldError,

@@ -49,7 +49,7 @@ pub(crate) struct Pace {
     pub(crate) page: usize,
     /// How many dead letters there may be.
     pub(crate) letters: u64,
-    /// How many events are dealt with in a second, at most.
+    /// How many events are dealt with in a second, at most, while it catches up.
     pub(crate) throttle: Option<u32>,
 }
 

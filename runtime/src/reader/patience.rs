@@ -76,7 +76,8 @@ pub(super) fn jittered(pause: Duration) -> Duration {
 
 /// What a panic of user code said.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let said =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     said.map_or_else(|| "it panicked".to_owned(), |said| format!("it panicked: {said}"))
 }
 

@@ -79,8 +79,7 @@ impl<'a> Reading<'a> {
             }
             // A page is never larger than what the list of dead letters could take of it.
             let limit = self.worker.pace.page.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1);
-            let page =
-                self.worker.events.read_all(self.worker.task.filter(), self.position, limit).await?;
+            let page = self.worker.events.read_all(self.worker.task.filter(), self.position, limit).await?;
             if !page.events.is_empty() {
                 if self.worker.shared.status.borrow().state == State::Full {
                     self.worker.shared.enter(State::CatchingUp);
@@ -159,7 +158,8 @@ impl<'a> Reading<'a> {
                 (status.events_per_second, status.head) = (speed, head);
             });
         }
-        if let Some(most) = self.worker.pace.throttle {
+        let catching_up = self.worker.shared.status.borrow().state == State::CatchingUp;
+        if let Some(most) = self.worker.pace.throttle.filter(|_| catching_up) {
             let events = u32::try_from(events).unwrap_or(u32::MAX);
             self.not_before =
                 self.not_before.max(Instant::now()) + Duration::from_secs(1) * events / most.max(1);

@@ -168,7 +168,8 @@ fn apply<V: View>(
         slot.now = Now::Row(guarded(|| Ok(V::from_values(values.clone())?))?);
     }
     if !matches!(slot.now, Now::Row(_)) {
-        slot.now = Now::Row(otherwise.ok_or_else(|| ProjectError::Absent { event: event.name.to_string(), key })?);
+        slot.now =
+            Now::Row(otherwise.ok_or_else(|| ProjectError::Absent { event: event.name.to_string(), key })?);
     }
     if let Now::Row(row) = &mut slot.now {
         guarded(|| {
@@ -195,5 +196,6 @@ fn values<V: View>(table: &Table, key: &Values, row: &V) -> Result<Values, Proje
 /// Runs code of the view, for which a panic is an error like others. What it has changed on the way may be half done, and is
 /// thrown away with everything else of the fold.
 pub(crate) fn guarded<T>(code: impl FnOnce() -> Result<T, ProjectError>) -> Result<T, ProjectError> {
-    catch_unwind(AssertUnwindSafe(code)).unwrap_or_else(|panic| Err(ProjectError::other(panic_message(&*panic))))
+    catch_unwind(AssertUnwindSafe(code))
+        .unwrap_or_else(|panic| Err(ProjectError::other(panic_message(&*panic))))
 }

@@ -1,0 +1,80 @@
+//! What can go wrong when an app starts.
+
+use crate::{Position, store::StoreError};
+
+/// Why an app could not start. Nothing of it is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Two views have one table.
+    #[error("two views have the table `{table}`: give one of them another one with `#[view(table = \"…\")]`")]
+    SameTable {
+        /// The table.
+        table: &'static str,
+    },
+    /// The event store is no read store, and no other one is given.
+    #[error(
+        "the event store cannot keep views: give the app a store that can with `App::read_store`, such as SQLite or PostgreSQL"
+    )]
+    NoReadStore,
+    /// A transactional view would be in another database than the events.
+    #[error(
+        "the view `{view}` cannot be `Transactional`: its rows and the events are in different stores. Leave out \
+         `App::read_store`, or make it `Awaited`"
+    )]
+    Elsewhere {
+        /// The view.
+        view: &'static str,
+    },
+    /// The event store writes no rows with its commits.
+    #[error(
+        "the view `{view}` cannot be `Transactional`: the event store writes no rows together with events. Make it \
+         `Awaited`, or use SQLite or PostgreSQL"
+    )]
+    NoRows {
+        /// The view.
+        view: &'static str,
+    },
+    /// A transactional view needs what is known only when the events are recorded.
+    #[error(
+        "the view `{view}` cannot be `Transactional`: it computes with the time or the position of events, which are not \
+         known before they are recorded. Put `recorded.at` and `recorded.position` into columns as they are, with rules \
+         that read no row, or make it `Awaited`"
+    )]
+    Recorded {
+        /// The view.
+        view: &'static str,
+    },
+    /// A transactional view cannot take events that were recorded before.
+    #[error(
+        "the view `{view}` cannot be `Transactional`: there are events that it cannot take, {letters} so far. The first, \
+         at position {position}: {error}. Mend its rules and start again"
+    )]
+    CannotTake {
+        /// The view.
+        view: &'static str,
+        /// How many events.
+        letters: u64,
+        /// The position of the first of them.
+        position: Position,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// Another version of the program fills the same view at the moment, or has done so.
+    #[error(
+        "another version of the program is making the view `{view}` its own: run one version of it only, and start this one \
+         again if that is the one"
+    )]
+    Replaced {
+        /// The view.
+        view: &'static str,
+    },
+    /// The stores cannot be read or written.
+    #[error("cannot prepare the view `{view}`: {cause}")]
+    Store {
+        /// The view.
+        view: &'static str,
+        /// What the store says.
+        cause: StoreError,
+    },
+}

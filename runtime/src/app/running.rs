@@ -1,0 +1,183 @@
+//! An app at work.
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use super::{AppView, Consistency, Letters, Rebuild, RebuildError, ViewReader, options::Options, rebuild};
+use crate::{
+    Aggregate, Repository, Transaction, read::ReadStore, reader::Status, repository, store::Store, view::View,
+};
+
+/// What everything of an app shares.
+pub(super) struct Core {
+    pub(super) events: Arc<dyn Store>,
+    pub(super) books: Arc<dyn ReadStore>,
+    pub(super) views: Vec<Arc<AppView>>,
+    pub(super) options: Options,
+    pub(super) progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
+    stopped: watch::Sender<bool>,
+}
+
+impl Core {
+    pub(super) fn new(
+        events: Arc<dyn Store>,
+        books: Arc<dyn ReadStore>,
+        views: Vec<Arc<AppView>>,
+        options: Options,
+        progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
+    ) -> Arc<Self> {
+        Arc::new(Self { events, books, views, options, progress, stopped: watch::Sender::new(false) })
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    /// Lets all readers come to an end.
+    fn stop(&self) {
+        self.stopped.send_replace(true);
+        for reader in self.views.iter().flat_map(|place| place.readers()) {
+            reader.stop();
+        }
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("events", &self.events)
+            .field("views", &self.views)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An app at work. It is cheap to clone; when the last clone is dropped, its views are not filled any more by this process.
+#[derive(Clone)]
+pub struct RunningApp {
+    held: Arc<Held>,
+}
+
+/// Stops the app when nobody holds it any more.
+struct Held {
+    core: Arc<Core>,
+    /// One repository of each type: what is known of aggregates is kept in it.
+    repositories: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.core.stop();
+    }
+}
+
+impl RunningApp {
+    pub(super) fn of(core: Arc<Core>) -> Self {
+        Self { held: Arc::new(Held { core, repositories: Mutex::default() }) }
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.held.core
+    }
+
+    pub(super) fn views(&self) -> &[Arc<AppView>] {
+        &self.core().views
+    }
+
+    /// The aggregates of this type, with the views of the app: commands write the rows of transactional ones and wait for
+    /// awaited ones. All repositories of a type that an app gives are clones of one.
+    #[must_use]
+    pub fn repository<A: Aggregate>(&self) -> Repository<A> {
+        let mut repositories = self.held.repositories.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || -> Box<dyn Any + Send + Sync> {
+            Box::new(Repository::<A>::of_app(Arc::clone(&self.core().events), Arc::clone(self.core()) as _))
+        };
+        let kept = repositories.entry(TypeId::of::<A>()).or_insert_with(new).downcast_ref::<Repository<A>>();
+        kept.cloned().unwrap_or_else(|| {
+            Repository::of_app(Arc::clone(&self.core().events), Arc::clone(self.core()) as _)
+        })
+    }
+
+    /// Begins a transaction, with the views of the app: see [`transaction`](crate::transaction).
+    pub fn transaction(&self) -> Transaction<()> {
+        repository::begin(Arc::clone(&self.core().events), Some(Arc::clone(self.core()) as _))
+    }
+
+    /// The rows of a view. That the app has it is found out when they are asked for.
+    #[must_use]
+    pub fn view<V: View>(&self) -> ViewReader<V> {
+        ViewReader::new(self.place(TypeId::of::<V>()), &self.core().options)
+    }
+
+    fn place(&self, view: TypeId) -> Option<Arc<AppView>> {
+        self.views().iter().find(|place| place.view.id() == view).cloned()
+    }
+
+    /// The store of events.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.core().events
+    }
+
+    /// The store of views.
+    #[must_use]
+    pub fn read_store(&self) -> &Arc<dyn ReadStore> {
+        &self.core().books
+    }
+
+    /// How everything is doing that reads events in this process. A view that is being filled anew is there twice. One that is
+    /// transactional has no reader.
+    #[must_use]
+    pub fn status(&self) -> Vec<Status> {
+        self.views().iter().flat_map(|place| place.readers()).map(|reader| reader.status()).collect()
+    }
+
+    /// The dead letters of a view, by the name of its table, or of a handler: events that it could not take.
+    #[must_use]
+    pub fn letters(&self, reader: &str) -> Letters {
+        let place = self.views().iter().find(|place| place.view.name() == reader).cloned();
+        Letters::new(reader, Arc::clone(&self.core().books), place)
+    }
+
+    /// Fills a view anew, from the first event on, beside the rows that are there; they stay until the new ones have caught
+    /// up. If it is being filled anew already, that one.
+    ///
+    /// # Errors
+    /// See [`RebuildError`].
+    pub async fn rebuild<V: View>(&self) -> Result<Rebuild, RebuildError> {
+        let place = self.place(TypeId::of::<V>()).ok_or(RebuildError::Unknown { view: V::TABLE })?;
+        if place.level == Consistency::Transactional {
+            return Err(RebuildError::Transactional { view: V::TABLE });
+        }
+        rebuild::begin(self.core(), &place).await
+    }
+
+    /// The views that are being filled anew in this process at the moment.
+    pub async fn rebuilds(&self) -> Vec<Rebuild> {
+        let mut all = Vec::new();
+        for place in self.views() {
+            all.extend(rebuild::under_way(place).await);
+        }
+        all
+    }
+
+    /// Stops: what readers are at is finished and written, and their work is given back for others to do. Repositories
+    /// go on to work; commands do not wait for awaited views any more.
+    pub async fn shutdown(self) {
+        self.core().stop();
+        for reader in self.views().iter().flat_map(|place| place.readers()) {
+            reader.ended().await;
+        }
+    }
+}
+
+impl fmt::Debug for RunningApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RunningApp").field(&self.held.core).finish()
+    }
+}
