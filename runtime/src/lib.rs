@@ -9,6 +9,7 @@ mod domain;
 mod open;
 pub mod read;
 mod reader;
+mod replay;
 mod repository;
 pub mod store;
 pub mod testing;
@@ -23,6 +24,7 @@ pub use domain::{
 };
 pub use factum_macros::{Aggregate, Id, View};
 pub use open::{open, open_existing};
+pub use replay::{Replayed, Span, replay};
 pub use repository::{
     BuildClaimsError, BuiltClaims, Conflict, Duplicate, Execute, ExecuteError, History, Late, LoadError,
     Receipt, Recorded, Repository, Retry, SnapshotCounts, Taken, Transaction, TransactionError,
