@@ -12,9 +12,18 @@ pub enum StartError {
         /// The table.
         table: &'static str,
     },
+    /// Two handlers or process managers have one name.
+    #[error(
+        "two handlers have the name `{name}`: they would take each other's events; give one of them another name"
+    )]
+    SameHandler {
+        /// The name.
+        name: &'static str,
+    },
     /// The event store is no read store, and no other one is given.
     #[error(
-        "the event store cannot keep views: give the app a store that can with `App::read_store`, such as SQLite or PostgreSQL"
+        "the event store cannot keep views, nor the books of handlers: give the app a store that can with `App::read_store`, \
+         such as SQLite or PostgreSQL"
     )]
     NoReadStore,
     /// A transactional view would be in another database than the events.

@@ -6,6 +6,7 @@ use super::AppView;
 use crate::{
     Position,
     read::{Letter, ReadStore, Wish},
+    reader::Reader,
     store::StoreError,
 };
 
@@ -18,11 +19,17 @@ pub struct Letters {
     name: String,
     books: Arc<dyn ReadStore>,
     place: Option<Arc<AppView>>,
+    handler: Option<Reader>,
 }
 
 impl Letters {
-    pub(super) fn new(name: &str, books: Arc<dyn ReadStore>, place: Option<Arc<AppView>>) -> Self {
-        Self { name: name.to_owned(), books, place }
+    pub(super) fn new(
+        name: &str,
+        books: Arc<dyn ReadStore>,
+        place: Option<Arc<AppView>>,
+        handler: Option<Reader>,
+    ) -> Self {
+        Self { name: name.to_owned(), books, place, handler }
     }
 
     /// The name under which they are kept: a view's are those of the rows that everybody reads.
@@ -92,7 +99,8 @@ impl Letters {
     }
 
     fn wake(&self) {
-        for reader in self.place.iter().flat_map(|place| place.readers()) {
+        let views = self.place.iter().flat_map(|place| place.readers());
+        for reader in views.chain(self.handler.clone()) {
             reader.wake();
         }
     }

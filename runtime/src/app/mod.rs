@@ -3,10 +3,12 @@
 mod any_view;
 mod beside;
 mod error;
+mod handlers;
 mod letters;
 mod options;
 mod query;
 mod rebuild;
+mod repositories;
 mod running;
 mod start;
 mod task;
@@ -18,15 +20,17 @@ pub use error::StartError;
 pub use letters::Letters;
 pub use query::{Find, Found, ReadError, ViewReader};
 pub use rebuild::{Rebuild, RebuildError};
+pub(crate) use repositories::Repositories;
 pub use running::RunningApp;
 
 use any_view::{AnyView, Typed};
+use handlers::AnyHandler;
 use options::Options;
 use running::Core;
 use view::AppView;
 
 pub use crate::reader::{State, Status};
-use crate::{read::ReadStore, store::Store, view::View};
+use crate::{handler::Handler, process::Process, read::ReadStore, store::Store, view::View};
 
 /// How far behind the events a view may be.
 ///
@@ -92,6 +96,7 @@ pub struct App {
     store: Arc<dyn Store>,
     read_store: Option<Arc<dyn ReadStore>>,
     views: Vec<(Arc<dyn AnyView>, Consistency)>,
+    handlers: Vec<AnyHandler>,
     options: Options,
     progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
 }
@@ -99,7 +104,8 @@ pub struct App {
 impl App {
     /// An app on this store of events, without views. Its views are kept in the same store, if it can keep any.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, read_store: None, views: Vec::new(), options: Options::default(), progress: None }
+        let (views, handlers) = (Vec::new(), Vec::new());
+        Self { store, read_store: None, views, handlers, options: Options::default(), progress: None }
     }
 
     /// Keeps views in this store instead, and the books of those who read events. Then no view can be
@@ -112,6 +118,18 @@ impl App {
     /// Adds a view.
     pub fn view<V: View>(mut self, consistency: Consistency) -> Self {
         self.views.push((Arc::new(Typed::<V>::new()), consistency));
+        self
+    }
+
+    /// Adds a handler: what is done when something has happened.
+    pub fn handler<H: Handler>(mut self, handler: H) -> Self {
+        self.handlers.push(AnyHandler::handler(handler));
+        self
+    }
+
+    /// Adds a process manager: what takes several events and some time, and leads to commands.
+    pub fn process<P: Process>(mut self, process: P) -> Self {
+        self.handlers.push(AnyHandler::process(process));
         self
     }
 
@@ -171,7 +189,7 @@ impl App {
     /// See [`StartError`]; nothing is left running then. A store that goes away while views are filled is waited for.
     pub async fn start(self) -> Result<RunningApp, StartError> {
         let books = start::check(&self)?;
-        let Self { store, views, options, progress, .. } = self;
+        let Self { store, views, handlers, options, progress, .. } = self;
         let place = |(view, level)| Arc::new(AppView::new(view, level, Arc::clone(&books)));
         let views = views.into_iter().map(place).collect();
         let core = Core::new(store, Arc::clone(&books), views, options, progress);
@@ -183,17 +201,21 @@ impl App {
         for place in app.views() {
             start::settled(app.core(), place).await?;
         }
+        for handler in handlers {
+            start::begin_handler(app.core(), app.repositories(), handler);
+        }
         Ok(app)
     }
 }
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { store, read_store, views, options, .. } = self;
+        let Self { store, read_store, views, handlers, options, .. } = self;
         f.debug_struct("App")
             .field("store", store)
             .field("read_store", read_store)
             .field("views", views)
+            .field("handlers", handlers)
             .field("options", options)
             .finish()
     }

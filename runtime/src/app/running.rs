@@ -1,17 +1,23 @@
 //! An app at work.
 
 use std::{
-    any::{Any, TypeId},
-    collections::HashMap,
+    any::TypeId,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::sync::watch;
 
-use super::{AppView, Consistency, Letters, Rebuild, RebuildError, ViewReader, options::Options, rebuild};
+use super::{
+    AppView, Consistency, Letters, Rebuild, RebuildError, Repositories, ViewReader, options::Options, rebuild,
+};
 use crate::{
-    Aggregate, Repository, Transaction, read::ReadStore, reader::Status, repository, store::Store, view::View,
+    Aggregate, Repository, Transaction,
+    read::ReadStore,
+    reader::{Reader, Status},
+    repository,
+    store::Store,
+    view::View,
 };
 
 /// What everything of an app shares.
@@ -19,6 +25,8 @@ pub(super) struct Core {
     pub(super) events: Arc<dyn Store>,
     pub(super) books: Arc<dyn ReadStore>,
     pub(super) views: Vec<Arc<AppView>>,
+    /// Who does the work of handlers, by name.
+    handlers: Mutex<Vec<(&'static str, Reader)>>,
     pub(super) options: Options,
     pub(super) progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
     stopped: watch::Sender<bool>,
@@ -32,17 +40,35 @@ impl Core {
         options: Options,
         progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
     ) -> Arc<Self> {
-        Arc::new(Self { events, books, views, options, progress, stopped: watch::Sender::new(false) })
+        let (handlers, stopped) = (Mutex::default(), watch::Sender::new(false));
+        Arc::new(Self { events, books, views, handlers, options, progress, stopped })
     }
 
     pub(super) fn is_stopped(&self) -> bool {
         *self.stopped.borrow()
     }
 
+    pub(super) fn add_handler(&self, name: &'static str, reader: Reader) {
+        self.handlers.lock().unwrap_or_else(PoisonError::into_inner).push((name, reader));
+    }
+
+    /// Who does the work of this handler.
+    fn handler(&self, name: &str) -> Option<Reader> {
+        let handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        handlers.iter().find(|(other, _)| *other == name).map(|(_, reader)| reader.clone())
+    }
+
+    /// All who read events in this process.
+    fn readers(&self) -> Vec<Reader> {
+        let handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        let views = self.views.iter().flat_map(|place| place.readers());
+        views.chain(handlers.iter().map(|(_, reader)| reader.clone())).collect()
+    }
+
     /// Lets all readers come to an end.
     fn stop(&self) {
         self.stopped.send_replace(true);
-        for reader in self.views.iter().flat_map(|place| place.readers()) {
+        for reader in self.readers() {
             reader.stop();
         }
     }
@@ -66,8 +92,7 @@ pub struct RunningApp {
 /// Stops the app when nobody holds it any more.
 struct Held {
     core: Arc<Core>,
-    /// One repository of each type: what is known of aggregates is kept in it.
-    repositories: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    repositories: Arc<Repositories>,
 }
 
 impl Drop for Held {
@@ -78,11 +103,16 @@ impl Drop for Held {
 
 impl RunningApp {
     pub(super) fn of(core: Arc<Core>) -> Self {
-        Self { held: Arc::new(Held { core, repositories: Mutex::default() }) }
+        let repositories = Repositories::of_app(Arc::clone(&core));
+        Self { held: Arc::new(Held { core, repositories }) }
     }
 
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.held.core
+    }
+
+    pub(super) fn repositories(&self) -> &Arc<Repositories> {
+        &self.held.repositories
     }
 
     pub(super) fn views(&self) -> &[Arc<AppView>] {
@@ -93,14 +123,7 @@ impl RunningApp {
     /// awaited ones. All repositories of a type that an app gives are clones of one.
     #[must_use]
     pub fn repository<A: Aggregate>(&self) -> Repository<A> {
-        let mut repositories = self.held.repositories.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || -> Box<dyn Any + Send + Sync> {
-            Box::new(Repository::<A>::of_app(Arc::clone(&self.core().events), Arc::clone(self.core()) as _))
-        };
-        let kept = repositories.entry(TypeId::of::<A>()).or_insert_with(new).downcast_ref::<Repository<A>>();
-        kept.cloned().unwrap_or_else(|| {
-            Repository::of_app(Arc::clone(&self.core().events), Arc::clone(self.core()) as _)
-        })
+        self.held.repositories.of()
     }
 
     /// Begins a transaction, with the views of the app: see [`transaction`](crate::transaction).
@@ -134,14 +157,14 @@ impl RunningApp {
     /// transactional has no reader.
     #[must_use]
     pub fn status(&self) -> Vec<Status> {
-        self.views().iter().flat_map(|place| place.readers()).map(|reader| reader.status()).collect()
+        self.core().readers().iter().map(Reader::status).collect()
     }
 
     /// The dead letters of a view, by the name of its table, or of a handler: events that it could not take.
     #[must_use]
     pub fn letters(&self, reader: &str) -> Letters {
         let place = self.views().iter().find(|place| place.view.name() == reader).cloned();
-        Letters::new(reader, Arc::clone(&self.core().books), place)
+        Letters::new(reader, Arc::clone(&self.core().books), place, self.core().handler(reader))
     }
 
     /// Fills a view anew, from the first event on, beside the rows that are there; they stay until the new ones have caught
@@ -170,7 +193,7 @@ impl RunningApp {
     /// go on to work; commands do not wait for awaited views any more.
     pub async fn shutdown(self) {
         self.core().stop();
-        for reader in self.views().iter().flat_map(|place| place.readers()) {
+        for reader in self.core().readers() {
             reader.ended().await;
         }
     }

@@ -5,7 +5,7 @@ use std::{ptr, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::{
-    App, AppView, Consistency, Core, StartError,
+    AnyHandler, App, AppView, Consistency, Core, Repositories, StartError,
     task::{Filling, Goal, is_alone, on_record, put_in_force},
 };
 use crate::{
@@ -43,7 +43,24 @@ pub(super) fn check(app: &App) -> Result<Arc<dyn ReadStore>, StartError> {
             return Err(StartError::Recorded { view: name });
         }
     }
+    for (index, handler) in app.handlers.iter().enumerate() {
+        if app.handlers.iter().take(index).any(|other| other.name == handler.name) {
+            return Err(StartError::SameHandler { name: handler.name });
+        }
+    }
     Ok(books)
+}
+
+/// How many events a handler takes at once, at most: as many may be given again after the process has died.
+const HANDLED_AT_ONCE: usize = 64;
+
+/// Lets a handler begin.
+pub(super) fn begin_handler(core: &Core, repositories: &Arc<Repositories>, handler: AnyHandler) {
+    let name = handler.name;
+    let task = handler.begin(repositories, &core.books);
+    let pace = core.options.pace();
+    let pace = Pace { page: pace.page.min(HANDLED_AT_ONCE), ..pace };
+    core.add_handler(name, Reader::spawn(task, Arc::clone(&core.events), Arc::clone(&core.books), pace));
 }
 
 /// Begins to fill a view, if somebody has to.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, slice, sync::atomic::Ordering, time::Duration};
 
+use chrono::Utc;
 use tokio::time::Instant;
 
 use super::{
@@ -71,6 +72,12 @@ impl<'a> Reading<'a> {
             if self.is_time_to_look() && matches!(self.carry_out_wishes().await?, Attempt::Overtaken) {
                 return Ok(Left::Overtaken);
             }
+            if self.worker.task.wakes_at().is_some_and(|at| at <= Utc::now()) {
+                let taken = self.worker.task.elapsed().await?;
+                if let Attempt::Overtaken = self.write(self.written, taken, Vec::new(), Vec::new()).await? {
+                    return Ok(Left::Overtaken);
+                }
+            }
             let room = self.worker.pace.letters.saturating_sub(self.letters);
             if room == 0 {
                 self.worker.shared.enter(State::Full);
@@ -129,8 +136,10 @@ impl<'a> Reading<'a> {
     async fn rest(&self) -> Result<(), StoreError> {
         let behind = self.position > self.written;
         let sleep = async {
-            match self.letters > 0 || behind {
-                true => tokio::time::sleep(NOW_AND_THEN).await,
+            // The clock may be set while we sleep.
+            let time = self.worker.task.wakes_at().map(|at| (at - Utc::now()).to_std().unwrap_or_default());
+            match self.letters > 0 || behind || time.is_some() {
+                true => tokio::time::sleep(time.unwrap_or(NOW_AND_THEN).min(NOW_AND_THEN)).await,
                 false => std::future::pending().await,
             }
         };

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     Position,
     read::{ProcessChange, Rows},
@@ -37,6 +39,20 @@ pub(crate) trait Task: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// A store that is needed cannot be read or written: the worker tries again for ever.
     fn take<'a>(&'a self, events: &'a [RecordedEvent]) -> BoxFuture<'a, Result<Taken, StoreError>>;
+
+    /// When [`elapsed`](Self::elapsed) wants to be called, whether or not there are events.
+    fn wakes_at(&self) -> Option<DateTime<Utc>> {
+        None
+    }
+
+    /// What is to be written because time has passed. It may be called at any time while no events are being taken, and again if
+    /// it could not be written.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    fn elapsed(&self) -> BoxFuture<'_, Result<Taken, StoreError>> {
+        Box::pin(std::future::ready(Ok(Taken::default())))
+    }
 
     /// Called when there is nothing more to read for now, with how far the reader has come.
     ///

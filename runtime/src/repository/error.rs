@@ -9,7 +9,7 @@ use crate::{
     Aggregate, DecodeError, FoldError, Recorded, Rejection, Version,
     domain::model::UniqueModel,
     read::RowRefused,
-    store::{Claim, CommitId, StoreError, StreamId},
+    store::{Claim, CommitId, StoreError, StoreErrorKind, StreamId},
     view::ProjectError,
 };
 
@@ -145,6 +145,24 @@ impl<A: Aggregate> ExecuteError<A> {
                 cause: StoreError::invalid(format!("an event cannot be read from its stored form: {cause}")),
             },
             NotStorable::Fold(cause) => Self::Load(LoadError::Fold { stream: stream.clone(), cause }),
+        }
+    }
+
+    /// What the store says, if it could not do it now and may be able to later.
+    pub(crate) const fn store(&self) -> Option<&StoreError> {
+        let cause = match self {
+            Self::Store { cause, .. }
+            | Self::Unknown { cause, .. }
+            | Self::Load(LoadError::Store { cause, .. })
+            | Self::View { refused: ViewRefused::Store { cause, .. }, .. } => cause,
+            _ => return None,
+        };
+        match cause.kind() {
+            StoreErrorKind::Unavailable
+            | StoreErrorKind::Io
+            | StoreErrorKind::Full
+            | StoreErrorKind::Constrained => Some(cause),
+            _ => None,
         }
     }
 

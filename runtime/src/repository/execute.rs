@@ -29,6 +29,8 @@ pub struct Execute<'a, A: Aggregate> {
     id: &'a A::Id,
     ask: Ask<A>,
     once: Option<Result<IdempotencyKey, StoreError>>,
+    /// Whether another command under the key counts as the same.
+    whatever: bool,
 }
 
 /// What a command led to.
@@ -55,7 +57,7 @@ impl<E> Receipt<E> {
 impl<'a, A: Aggregate> Execute<'a, A> {
     pub(super) fn new(repository: &'a Repository<A>, id: &'a A::Id, command: A::Command) -> Self {
         let ask = Ask { command, expected: Seen::Anything, metadata: None };
-        Self { repository, id, ask, once: None }
+        Self { repository, id, ask, once: None, whatever: false }
     }
 
     /// The aggregate is expected at exactly this version: the one that the caller has seen. At any other, nothing is
@@ -89,6 +91,15 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     {
         self.once = Some(once::key(&StreamId::of::<A>(self.id), key.into(), &self.ask.command));
         self
+    }
+
+    /// As [`once`](Self::once); what was recorded under the key counts whatever command was given then.
+    pub(crate) fn once_whatever(mut self, key: String) -> Self
+    where
+        A::Command: Serialize,
+    {
+        self.whatever = true;
+        self.once(key)
     }
 
     /// Records this beside each event: who, in answer to what, and other notes.
@@ -336,7 +347,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             self.repository.store.remembered(key).await
         };
         let Some(found) = asked.await.map_err(|cause| failed(stream, cause))? else { return Ok(None) };
-        if found.fingerprint != key.fingerprint {
+        if !self.whatever && found.fingerprint != key.fingerprint {
             return Err(ExecuteError::KeyReused { stream: stream.clone(), key: key.key.clone() });
         }
         let mut receipt = Receipt::nothing();

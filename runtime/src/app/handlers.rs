@@ -1,0 +1,39 @@
+//! The handlers and process managers of an app.
+
+use std::{fmt, sync::Arc};
+
+use super::Repositories;
+use crate::{
+    handler::{Handler, Handling},
+    process::{Managing, Process},
+    read::ReadStore,
+    reader::Task,
+};
+
+/// A handler or a process manager, of whatever type, that is about to begin.
+pub(super) struct AnyHandler {
+    pub(super) name: &'static str,
+    begin: Box<dyn FnOnce(Arc<Repositories>, Arc<dyn ReadStore>) -> Arc<dyn Task> + Send>,
+}
+
+impl AnyHandler {
+    pub(super) fn handler<H: Handler>(handler: H) -> Self {
+        let begin = move |repositories, _| Arc::new(Handling::new(Arc::new(handler), repositories)) as _;
+        Self { name: H::NAME, begin: Box::new(begin) }
+    }
+
+    pub(super) fn process<P: Process>(process: P) -> Self {
+        let begin = move |repositories, books| Arc::new(Managing::new(process, repositories, books)) as _;
+        Self { name: P::NAME, begin: Box::new(begin) }
+    }
+
+    pub(super) fn begin(self, repositories: &Arc<Repositories>, books: &Arc<dyn ReadStore>) -> Arc<dyn Task> {
+        (self.begin)(Arc::clone(repositories), Arc::clone(books))
+    }
+}
+
+impl fmt::Debug for AnyHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AnyHandler").field(&self.name).finish()
+    }
+}
