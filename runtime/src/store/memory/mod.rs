@@ -4,6 +4,8 @@
 //! everything, so a commit is atomic because nobody sees its middle, and the order of positions is the order in which
 //! commits took the lock.
 
+mod read;
+
 use std::{
     collections::HashMap,
     mem,
@@ -15,13 +17,15 @@ use std::{
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
+use read::Books;
+
 use super::{
     AppendError, Appended, BoxFuture, Capabilities, Capability, Claim, ClaimChange, ClaimValue, Commit,
     CommitId, Committed, Constraint, Durability, EventId, Expected, Facts, Filter, IdempotencyKey, Name,
     NewEvent, Page, Payload, Position, RecordedEvent, Remembered, Snapshot, Standing, Store, StoreError,
     StreamId, StreamPage, facts::Run, record::now,
 };
-use crate::{Metadata, Version};
+use crate::{Metadata, Version, read::ReadStore};
 
 /// How many events of a stream share a [`Run`]. An append copies the last run if somebody still reads it, so what it
 /// costs does not grow with the stream. As many as a load reads at a time, so that a load needs no page more.
@@ -36,6 +40,8 @@ struct Shared {
     log: Mutex<Log>,
     /// Wakes those who wait for an event.
     grown: Notify,
+    /// Wakes those who wait for a reader of events.
+    worked: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +62,7 @@ struct Log {
     /// [`Log::given_before`].
     unconditional: HashMap<CommitId, Committed>,
     snapshots: HashMap<StreamId, Snapshot>,
+    books: Books,
 }
 
 /// The events of a stream. The one at index `i` has version `i + 1`.
@@ -114,6 +121,7 @@ impl Log {
         self.check_constraints(&commit)?;
         self.check_key(&commit)?;
         self.check_claims(&commit)?;
+        let rows = self.books.check_rows(&commit)?;
         let unconditional = commit.appends.iter().all(|append| append.expected == Expected::Any);
         let given = mem::take(&mut commit.appends);
         let start = self.order.len();
@@ -138,6 +146,7 @@ impl Log {
             self.keys.insert((key.category, key.key), (key.fingerprint, events));
         }
         let committed = Committed { appends };
+        self.books.write_rows(rows, &committed);
         if unconditional {
             self.unconditional.insert(commit.id, committed.clone());
         }
@@ -483,10 +492,19 @@ impl Store for MemoryStore {
         })
     }
 
+    fn read_store(self: Arc<Self>) -> Option<Arc<dyn ReadStore>> {
+        Some(self)
+    }
+
     fn capabilities(&self) -> Capabilities {
         // Nobody outside this process can write here.
-        let supported: &[_] =
-            &[Capability::Claims, Capability::IdempotencyKeys, Capability::Snapshots, Capability::Originals];
+        let supported: &[_] = &[
+            Capability::Claims,
+            Capability::IdempotencyKeys,
+            Capability::Rows,
+            Capability::Snapshots,
+            Capability::Originals,
+        ];
         Capabilities { wakes: true, ..Capabilities::new(Durability::Process).supporting(supported) }
     }
 }
