@@ -189,7 +189,8 @@ impl RunningApp {
         all
     }
 
-    /// Stops: what readers are at is finished and written, and their work is given back for others to do. Repositories
+    /// Stops: what readers are at is finished and written, if that takes no longer than five seconds, and their work is given
+    /// back for others to do. Repositories
     /// go on to work; commands do not wait for awaited views any more.
     pub async fn shutdown(self) {
         self.core().stop();

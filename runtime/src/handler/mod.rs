@@ -29,7 +29,7 @@ pub type HandlerError = Box<dyn Error + Send + Sync>;
 /// ```
 /// # use factum::{Aggregate, App, Recorded, handler::{Delivery, Handler, HandlerError}};
 /// # #[derive(Aggregate)]
-/// # #[events { #[creates] SignedUp { email: String } }]
+/// # #[events { #[creates] SignedUp { email } }]
 /// # #[commands { SignUp => SignedUp }]
 /// # struct User { #[id] number: u64, email: String }
 /// struct WelcomeMail;

@@ -29,7 +29,7 @@ use crate::{
 /// # use std::time::Duration;
 /// # use factum::{Aggregate, App, Recorded, handler::HandlerError, process::{Actions, Process}};
 /// # #[derive(Aggregate)]
-/// # #[events { #[creates] SignedUp { email: String }, Confirmed, #[ends] Removed }]
+/// # #[events { #[creates] SignedUp { email }, Confirmed, #[ends] Removed }]
 /// # #[commands { SignUp => SignedUp, Confirm => Confirmed, Remove => Removed }]
 /// # struct User { #[id] number: u64, email: String, #[on(SignedUp = false, Confirmed = true)] confirmed: bool }
 /// struct Confirmation;

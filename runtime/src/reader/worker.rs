@@ -16,6 +16,10 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// How long what is under way may take to come to its end when the worker is told to stop. What is cut off then is done again by
+/// whoever goes on.
+const GRACE: Duration = Duration::from_secs(5);
+
 pub(super) struct Worker {
     pub(super) task: Arc<dyn Task>,
     pub(super) events: Arc<dyn Store>,
@@ -83,9 +87,14 @@ impl Worker {
     /// Takes the lease and works as long as it is valid.
     async fn session(&self) -> Result<Left, StoreError> {
         let Some(until) = self.take_lease().await? else { return Ok(Left::Stopped) };
-        match race(self.read(), self.keep_lease(until)).await {
+        let cut_off = async {
+            self.shared.stopped().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        match race(self.read(), race(self.keep_lease(until), cut_off)).await {
             Either::First(left) => left,
-            Either::Second(()) => Ok(Left::LeaseLost),
+            Either::Second(Either::First(())) => Ok(Left::LeaseLost),
+            Either::Second(Either::Second(())) => Ok(Left::Stopped),
         }
     }
 
