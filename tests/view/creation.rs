@@ -49,7 +49,9 @@ fn an_event_for_an_absent_row_is_an_error() {
         "`Placed` changes the row `7`, which is not there: no event has created it, or it was removed; \
          `#[view(create_on(Placed))]` lets this one create it"
     );
-    assert!(matches!(error, ProjectError::Absent { event, key } if event == "Placed" && key == [Value::Integer(7)]));
+    assert!(
+        matches!(error, ProjectError::Absent { event, key } if event == "Placed" && key == [Value::Integer(7)])
+    );
 }
 
 #[test]
@@ -64,12 +66,7 @@ fn create_on_begins_with_defaults() {
     assert_eq!(
         history.typed::<Basket>(),
         [
-            Basket {
-                number: number(1),
-                price: 7,
-                customer: Some(Customer::new("ann")),
-                shop: "here".into()
-            },
+            Basket { number: number(1), price: 7, customer: Some(Customer::new("ann")), shop: "here".into() },
             Basket { number: number(2), price: 0, customer: None, shop: String::new() },
         ]
     );
@@ -119,10 +116,8 @@ fn events_of_others_are_nothing_and_a_stream_without_an_id_is_an_error() {
     assert_eq!(history.typed::<Known>(), []);
 
     let stream = factum::store::StreamId::new("order", "x");
-    let error = history
-        .raw(stream, "Placed", 1, r#"{"customer":"ann","shop":"here"}"#)
-        .rows::<Known>()
-        .unwrap_err();
+    let error =
+        history.raw(stream, "Placed", 1, r#"{"customer":"ann","shop":"here"}"#).rows::<Known>().unwrap_err();
     assert!(matches!(error, ProjectError::Stream(_)), "{error}");
 }
 

@@ -79,7 +79,8 @@ impl History {
                     Action::Put(row) => drop(rows.insert(key, row)),
                     Action::Remove => drop(rows.remove(&key)),
                     Action::Update { otherwise, update } => {
-                        let absent = || ProjectError::Absent { event: event.name.to_string(), key: key.clone() };
+                        let absent =
+                            || ProjectError::Absent { event: event.name.to_string(), key: key.clone() };
                         let mut row = rows.get(&key).cloned().or(otherwise).ok_or_else(absent)?;
                         update(&mut row);
                         drop(rows.insert(key, row));

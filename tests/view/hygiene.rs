@@ -85,7 +85,10 @@ fn a_view_may_stand_in_a_function() {
         shop: String,
     }
     let mut history = History::default();
-    history.add::<Order>(&number(1), OrderEvent::Placed { customer: crate::domain::Customer::new("ann"), shop: "here".into() });
+    history.add::<Order>(
+        &number(1),
+        OrderEvent::Placed { customer: crate::domain::Customer::new("ann"), shop: "here".into() },
+    );
     assert_eq!(history.typed::<Local>(), [Local { number: number(1), shop: "here".into() }]);
 }
 
@@ -146,6 +149,8 @@ mod user {
 #[test]
 fn other_things_may_have_the_usual_names() {
     let mut history = History::default();
-    history.add::<Order>(&number(1), crate::domain::added("pear", 3, 0.0)).add::<Order>(&number(1), placed("ann", "here"));
+    history
+        .add::<Order>(&number(1), crate::domain::added("pear", 3, 0.0))
+        .add::<Order>(&number(1), placed("ann", "here"));
     assert_eq!(history.typed::<user::Shadowed>().len(), 1);
 }

@@ -58,7 +58,10 @@ fn the_key_may_come_from_the_payload() {
         orders,
         last: last.into(),
     };
-    assert_eq!(history.typed::<Purchases>(), [row("ann", 2, "ann"), row("bob", 1, "bob"), row("eve", 0, "eve by 2")]);
+    assert_eq!(
+        history.typed::<Purchases>(),
+        [row("ann", 2, "ann"), row("bob", 1, "bob"), row("eve", 0, "eve by 2")]
+    );
 }
 
 #[test]

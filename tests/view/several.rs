@@ -48,6 +48,7 @@ fn events_of_several_aggregates_make_one_row() {
     history.add::<Order>(&four, shipped("mail"));
     assert_eq!(history.typed::<Client>(), [client("bob", "", 1, "")]);
 
-    let sources: Vec<_> = Client::MODEL.sources.iter().map(|source| (source.aggregate, source.category)).collect();
+    let sources: Vec<_> =
+        Client::MODEL.sources.iter().map(|source| (source.aggregate, source.category)).collect();
     assert_eq!(sources, [("Order", "order"), ("Account", "account")]);
 }

@@ -20,6 +20,13 @@ pub(super) struct Item {
     pub(super) broken: Broken,
 }
 
+impl Item {
+    /// Whether enough of it could be read to ask its aggregates.
+    pub(super) fn can_ask(&self) -> bool {
+        self.options.by_hand.is_none() && !self.broken.options && !self.fields.is_empty()
+    }
+}
+
 /// Which parts of the item could not be read, so that what follows from it is not reported as well.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Broken {

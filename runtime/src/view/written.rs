@@ -1,7 +1,28 @@
-//! What generated rows are made of.
+//! What generated rows and views are made of.
 
-use super::ColumnError;
-use crate::read::{Value, Values};
+use std::fmt;
+
+use super::{Change, ColumnError, ProjectError, RowEffect, ViewModel};
+use crate::{
+    read::{Value, Values},
+    store::RecordedEvent,
+};
+
+/// What of a view depends on the events that it reads: what is in its impl of [`View`](super::View).
+pub struct OfEvents<V> {
+    /// The description.
+    pub model: ViewModel,
+    /// What an event does to rows.
+    pub changes: fn(&RecordedEvent) -> Result<Vec<Change<V>>, ProjectError>,
+    /// The same as data.
+    pub effects: fn(&RecordedEvent, usize) -> Result<Option<Vec<RowEffect>>, ProjectError>,
+}
+
+impl<V> fmt::Debug for OfEvents<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OfEvents").field(&self.model).finish()
+    }
+}
 
 /// The values of a row, one for each of the columns.
 ///

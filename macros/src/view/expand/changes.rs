@@ -19,9 +19,10 @@ pub(super) fn expand(model: &Model) -> TokenStream {
         quote!({ #begin #krate::view::Change { key: #values, action: #action } })
     });
     quote! {
-        fn changes(
-            #recorded: &#krate::store::RecordedEvent,
-        ) -> ::core::result::Result<::std::vec::Vec<#krate::view::Change<Self>>, #krate::view::ProjectError> {
+        |#recorded: &#krate::store::RecordedEvent| -> ::core::result::Result<
+            ::std::vec::Vec<#krate::view::Change<Self>>,
+            #krate::view::ProjectError,
+        > {
             #sources
         }
     }

@@ -6,7 +6,7 @@ use syn::{Ident, ext::IdentExt, spanned::Spanned};
 
 use super::{
     super::model::{Event, Model},
-    events, local,
+    enum_of, local,
 };
 use crate::{
     code,
@@ -42,7 +42,7 @@ pub(super) fn by_source(model: &Model, arm: impl Fn(&Event) -> TokenStream) -> T
 
 /// `Events::Reported { reporter, .. }`
 fn pattern(event: &Event) -> TokenStream {
-    let (events, name, used) = (events(event.source), &event.ident, &event.payload);
+    let (events, name, used) = (enum_of(event.source), &event.ident, &event.payload);
     quote!(#events::#name { #(#used,)* .. })
 }
 
