@@ -22,7 +22,7 @@ pub mod generated {
     pub use super::{
         each::each,
         id::{InnerId, TextId},
-        written::{LeftOut, OfEvents, columns, stand_in},
+        written::{IdOfStream, LeftOut, OfEvents, columns, stand_in},
     };
 }
 

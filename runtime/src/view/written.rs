@@ -58,3 +58,20 @@ impl<T: Default> LeftOut for T {
         Self::default()
     }
 }
+
+/// The id of an event's stream, where the key of the view is that and nothing else.
+#[diagnostic::on_unimplemented(
+    message = "the key is `{Key}`, and the ids of the view's aggregate are `{Self}`",
+    label = "not the type of the ids",
+    note = "give the field the type `{Self}`, or say for each event what the key is: `#[key(Event = value)]`"
+)]
+pub trait IdOfStream<Key> {
+    /// The key.
+    fn into_key(self) -> Key;
+}
+
+impl<Id> IdOfStream<Id> for Id {
+    fn into_key(self) -> Id {
+        self
+    }
+}

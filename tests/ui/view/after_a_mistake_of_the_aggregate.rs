@@ -1,5 +1,4 @@
-//! A mistake in the aggregate is not one of its view.
-
+// A mistake in the aggregate is not one of its view.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! An event that two of the aggregates have.
-
+// An event that two of the aggregates have.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! Rules in a view that is written by hand.
-
+// Rules in a view that is written by hand.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A view by hand that nobody has written.
-
+// A view by hand that nobody has written.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

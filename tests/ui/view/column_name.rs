@@ -1,5 +1,4 @@
-//! A name that no column can have.
-
+// A name that no column can have.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

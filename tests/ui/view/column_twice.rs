@@ -1,5 +1,4 @@
-//! Two columns of one name.
-
+// Two columns of one name.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

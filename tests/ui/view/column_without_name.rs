@@ -1,5 +1,4 @@
-//! A column that is not named.
-
+// A column that is not named.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A field without a value on creation.
-
+// A field without a value on creation.
 use factum::{Aggregate, View};
 
 #[derive(serde::Serialize, serde::Deserialize)]

@@ -1,5 +1,4 @@
-//! An enum.
-
+// An enum.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

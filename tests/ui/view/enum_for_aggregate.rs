@@ -1,5 +1,4 @@
-//! The name of the enum in place of that of the aggregate.
-
+// The name of the enum in place of that of the aggregate.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

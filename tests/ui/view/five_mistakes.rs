@@ -1,5 +1,4 @@
-//! Five mistakes, told at once.
-
+// Five mistakes, told at once.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A view with a parameter.
-
+// A view with a parameter.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! An index on the key.
-
+// An index on the key.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A rule that goes elsewhere.
-
+// A rule that goes elsewhere.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

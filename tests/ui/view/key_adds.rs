@@ -1,5 +1,4 @@
-//! A key that is no value.
-
+// A key that is no value.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A key that changes.
-
+// A key that changes.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

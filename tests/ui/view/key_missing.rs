@@ -1,5 +1,4 @@
-//! An event without a key.
-
+// An event without a key.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

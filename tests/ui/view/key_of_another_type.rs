@@ -1,5 +1,4 @@
-//! A key that is not of the type of the id.
-
+// A key that is not of the type of the id.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

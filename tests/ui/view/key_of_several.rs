@@ -1,5 +1,4 @@
-//! The ids of several aggregates as the key.
-
+// The ids of several aggregates as the key.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A key on the struct.
-
+// A key on the struct.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

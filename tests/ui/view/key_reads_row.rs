@@ -1,5 +1,4 @@
-//! A key that looks at the row.
-
+// A key that looks at the row.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A key for an event that does nothing.
-
+// A key for an event that does nothing.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! Two keys for one event.
-
+// Two keys for one event.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! `#[key]`, misspelt.
-
+// `#[key]`, misspelt.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! `#[on]`, misspelt.
-
+// `#[on]`, misspelt.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

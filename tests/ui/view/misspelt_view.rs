@@ -1,5 +1,4 @@
-//! `#[view]`, misspelt.
-
+// `#[view]`, misspelt.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A field that no event sets.
-
+// A field that no event sets.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A type that cannot stand in a column.
-
+// A type that cannot stand in a column.
 use factum::{Aggregate, View};
 
 pub struct Opaque;

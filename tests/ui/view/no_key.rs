@@ -1,5 +1,4 @@
-//! No key.
-
+// No key.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A view that does not say of what.
-
+// A view that does not say of what.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! No event at all.
-
+// No event at all.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! No event that sets every field.
-
+// No event that sets every field.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

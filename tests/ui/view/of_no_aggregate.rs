@@ -1,5 +1,4 @@
-//! A struct that is no aggregate.
-
+// A struct that is no aggregate.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! An aggregate that is not there.
-
+// An aggregate that is not there.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

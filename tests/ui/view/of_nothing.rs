@@ -1,5 +1,4 @@
-//! No aggregate in the list.
-
+// No aggregate in the list.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! One aggregate named twice.
-
+// One aggregate named twice.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! An aggregate whose events do nothing.
-
+// An aggregate whose events do nothing.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A table without a name.
-
+// A table without a name.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A key that may not be there.
-
+// A key that may not be there.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

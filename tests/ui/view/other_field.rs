@@ -1,5 +1,4 @@
-//! A statement that writes another field.
-
+// A statement that writes another field.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A field that the event has not.
-
+// A field that the event has not.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

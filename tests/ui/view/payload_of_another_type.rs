@@ -1,5 +1,4 @@
-//! A field of another type than that of the event.
-
+// A field of another type than that of the event.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A change in a row that goes.
-
+// A change in a row that goes.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! An event that creates and removes.
-
+// An event that creates and removes.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! An event that removes twice.
-
+// An event that removes twice.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A value that writes.
-
+// A value that writes.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

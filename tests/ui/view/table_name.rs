@@ -1,5 +1,4 @@
-//! A name that no table can have.
-
+// A name that no table can have.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A name that looks like that of a build.
-
+// A name that looks like that of a build.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A name that factum keeps for itself.
-
+// A name that factum keeps for itself.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A struct without names.
-
+// A struct without names.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! One event that changes a field twice.
-
+// One event that changes a field twice.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! An aggregate that is not in the list.
-
+// An aggregate that is not in the list.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

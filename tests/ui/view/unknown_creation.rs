@@ -1,5 +1,4 @@
-//! An event that there is not.
-
+// An event that there is not.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A misspelt event in a rule.
-
+// A misspelt event in a rule.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

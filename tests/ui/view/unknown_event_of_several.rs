@@ -1,5 +1,4 @@
-//! A misspelt event of one of several aggregates.
-
+// A misspelt event of one of several aggregates.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! An option that there is not.
-
+// An option that there is not.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A misspelt event that removes.
-
+// A misspelt event that removes.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A variable that the event does not give.
-
+// A variable that the event does not give.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -1,5 +1,4 @@
-//! A value of another type than that of the field.
-
+// A value of another type than that of the field.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Ident, ext::IdentExt, spanned::Spanned};
+use syn::{Ident, Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
     super::model::{Event, Model},
@@ -70,7 +70,10 @@ pub(super) fn begin<'a>(
     let mut parts: Vec<Ident> = Vec::new();
     for change in keys {
         let Some(&slot) = slots.get(change.field) else { continue };
-        lets.extend(assign(slot, change, &mut moves));
+        lets.extend(match &change.how {
+            How::Bare(id) => by_stream(krate, slot, id, change, &mut moves),
+            _ => assign(slot, change, &mut moves),
+        });
         parts.push(fold::value(slot));
     }
     let parts = if let [only] = parts.as_slice() { quote!(#only) } else { quote!((#(#parts),*)) };
@@ -85,6 +88,20 @@ pub(super) fn begin<'a>(
         #kept
     };
     (begin, changes, moves)
+}
+
+/// The id of the stream as the key, whose type is that of the id or else pointed at.
+fn by_stream(
+    krate: &Path,
+    slot: Slot<'_>,
+    id: &Ident,
+    change: &Change,
+    moves: &mut Moves<'_>,
+) -> TokenStream {
+    let (value, ty) = (fold::value(slot), slot.ty);
+    let (keep, kept) = moves.around(change);
+    let key = quote_spanned!(ty.span()=> #krate::__private::IdOfStream::<#ty>::into_key(#id));
+    quote!(#keep let #value = #key; #kept)
 }
 
 /// `let __text: String = text;` for what is set without a look at the row.

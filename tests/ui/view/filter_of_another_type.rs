@@ -1,5 +1,4 @@
-//! A question with a value of another type.
-
+// A question with a value of another type.
 use factum::{Aggregate, View};
 
 #[derive(Aggregate)]
