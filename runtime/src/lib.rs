@@ -39,6 +39,6 @@ pub mod __private {
         Original, SnapshotState, Unset, VersionField, call, check_declared, clone_id, new_uuid, unique_parts,
     };
     pub use crate::view::generated::{
-        IdOfStream, InnerId, LeftOut, OfEvents, TextId, columns, each, stand_in,
+        IdOfStream, InnerId, LeftOut, OfEvents, TextId, by_stream, columns, each, stand_in,
     };
 }

@@ -20,7 +20,7 @@ pub use model::{ColumnModel, RecordedUse, SourceModel, ViewModel};
 #[doc(hidden)]
 pub mod generated {
     pub use super::{
-        each::each,
+        each::{by_stream, each},
         id::{InnerId, TextId},
         written::{IdOfStream, LeftOut, OfEvents, columns, stand_in},
     };

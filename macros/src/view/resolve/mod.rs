@@ -6,6 +6,8 @@ mod key;
 use proc_macro2::Span;
 use syn::{Ident, ext::IdentExt, spanned::Spanned};
 
+pub(super) use self::key::ID;
+
 use self::find::find;
 use super::{
     ast::{self, EventRef, Item},
@@ -128,7 +130,7 @@ fn apply_rule(
     model: &mut Model,
     index: usize,
     rule: ast::Rule,
-    without: &mut Vec<(EventRef, Vec<String>)>,
+    without: &mut Vec<(EventRef, String)>,
     errors: &mut Errors,
 ) {
     let Some(field) = model.fields.get(index) else { return };
@@ -159,26 +161,26 @@ fn apply_rule(
         let source = model.sources.get(source).filter(|source| !source.incomplete && rule.how.is_none());
         let payload = source.and_then(|source| source.events.get(position)).map(|event| &event.payload);
         if let Some(payload) = payload.filter(|payload| payload.iter().all(|field| field.ident != name)) {
-            let names = payload.iter().map(|field| field.ident.to_string()).collect();
-            without.push((reference.clone(), names));
+            let names: Vec<_> = payload.iter().map(|field| field.ident.to_string()).collect();
+            let hint = instead(&name.to_string(), "fields", names.iter().map(String::as_str));
+            without.push((reference.clone(), hint));
         }
     }
 }
 
-/// An event without a value needs a field of the name. Where several have the same other fields, that is one mistake.
-fn payload_exists(model: &Model, index: usize, without: &[(EventRef, Vec<String>)], errors: &mut Errors) {
+/// An event without a value needs a field of the name. Where several need the same correction, that is one mistake.
+fn payload_exists(model: &Model, index: usize, without: &[(EventRef, String)], errors: &mut Errors) {
     let Some(field) = model.fields.get(index) else { return };
     let name = &field.ident;
-    let mut told: Vec<&[String]> = Vec::new();
-    for (first, names) in without {
-        if told.contains(&names.as_slice()) {
+    let mut told: Vec<&str> = Vec::new();
+    for (first, hint) in without {
+        if told.contains(&hint.as_str()) {
             continue;
         }
-        told.push(names);
-        let alike = without.iter().filter(|(_, others)| others == names);
+        told.push(hint);
+        let alike = without.iter().filter(|(_, other)| other == hint);
         let events: Vec<_> = alike.map(|(event, _)| format!("`{event}`")).collect();
         let have = if events.len() == 1 { "has" } else { "have" };
-        let hint = instead(&name.to_string(), "fields", names.iter().map(String::as_str));
         errors.at(
             first,
             format!(
@@ -219,7 +221,7 @@ fn bind(model: &mut Model) {
             }
         }
         let ours = |event: &Event, name: &str| Some(Ident::new(name, mentioned(event, name)?));
-        (event.id, event.recorded) = (ours(event, key::ID), ours(event, RECORDED));
+        (event.id, event.recorded) = (ours(event, ID), ours(event, RECORDED));
         for change in event.keys.iter_mut().chain(&mut event.changes) {
             if let How::Bare(ident) = &mut change.how
                 && let Some(variable) = variables.iter().chain(&event.id).find(|variable| *variable == ident)
