@@ -8,6 +8,9 @@ use crate::{
     store::RecordedEvent,
 };
 
+/// What [`View::effects`](super::View::effects) gives.
+type Effects = Result<Option<Vec<RowEffect>>, ProjectError>;
+
 /// What of a view depends on the events that it reads: what is in its impl of [`View`](super::View).
 pub struct OfEvents<V> {
     /// The description.
@@ -15,7 +18,7 @@ pub struct OfEvents<V> {
     /// What an event does to rows.
     pub changes: fn(&RecordedEvent) -> Result<Vec<Change<V>>, ProjectError>,
     /// The same as data.
-    pub effects: fn(&RecordedEvent, usize) -> Result<Option<Vec<RowEffect>>, ProjectError>,
+    pub effects: fn(&RecordedEvent, usize) -> Effects,
 }
 
 impl<V> fmt::Debug for OfEvents<V> {
