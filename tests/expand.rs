@@ -43,5 +43,12 @@ fn the_variable_prints_the_expansion_also_of_what_is_cached() {
     assert!(number.contains("impl ::core::str::FromStr for BadgeNumber {"), "{number}");
     assert!(!number.contains("BadgeEvent"), "{number}");
 
+    // Once, with what the aggregates have answered.
+    let worn = printed(&check(Some("Worn")));
+    assert_eq!(worn.matches("// the expansion of").count(), 1, "{worn}");
+    assert!(worn.contains("impl ::events::view::Row for Worn {"), "{worn}");
+    assert!(worn.contains("__FactumEvents1::Used { door,"), "{worn}");
+    assert!(!worn.contains("Badge!"), "{worn}");
+
     assert_eq!(printed(&check(None)), "");
 }

@@ -15,10 +15,12 @@ pub(crate) const EXPAND: &str = "FACTUM_EXPAND";
 
 /// What a derive comes to.
 pub(crate) enum Outcome {
-    /// The question to another macro that it goes on with.
-    Question(TokenStream),
     /// The code.
     Code(TokenStream),
+    /// Code in which another macro is asked for the rest, which will be a `Part`.
+    Open(TokenStream),
+    /// An expression for such code, and with it all of the code, if this was the last of it.
+    Part { code: TokenStream, whole: Option<TokenStream> },
 }
 
 /// Parses the item, derives, and prints the result if it was asked for.
@@ -51,15 +53,22 @@ pub(crate) fn parsed<T: Parse>(
         );
         Outcome::Code(error.into_compile_error())
     });
-    let expanded = match outcome {
-        Outcome::Question(question) => return question.into(),
-        Outcome::Code(code) => code,
+    let (code, whole) = match outcome {
+        Outcome::Code(code) => (tracked(&code), Some(code)),
+        Outcome::Open(code) => (tracked(&code), None),
+        Outcome::Part { code, whole } => (code, whole),
     };
-    if std::env::var(EXPAND).is_ok_and(|wanted| name == wanted) {
-        eprintln!("// the expansion of `{name}`\n{}", formatted(&expanded));
+    if let Some(whole) = whole
+        && std::env::var(EXPAND).is_ok_and(|wanted| name == wanted)
+    {
+        eprintln!("// the expansion of `{name}`\n{}", formatted(&whole));
     }
-    // Naming the variable in the code makes the compiler run the derive again when it changes.
-    quote!(#expanded const _: ::core::option::Option<&str> = ::core::option_env!(#EXPAND);).into()
+    code.into()
+}
+
+/// The code with the name of the variable in it, so that the compiler runs the derive again when that changes.
+fn tracked(code: &TokenStream) -> TokenStream {
+    quote!(#code const _: ::core::option::Option<&str> = ::core::option_env!(#EXPAND);)
 }
 
 /// The code as rustfmt formats it, or as it is where there is no rustfmt.

@@ -45,5 +45,7 @@ pub mod __private {
         CanClone, CannotClone, Failure, Infallible, Missing, NewPayload, NextVersion, OldPayload, Older,
         Original, SnapshotState, Unset, VersionField, call, check_declared, clone_id, new_uuid, unique_parts,
     };
-    pub use crate::view::generated::{InnerId, LeftOut, TextId, columns, each, stand_in};
+    pub use crate::view::generated::{
+        IdOfStream, InnerId, LeftOut, OfEvents, TextId, by_stream, columns, each, stand_in,
+    };
 }

@@ -4,7 +4,11 @@
 
 use std::{env, fs, path::PathBuf};
 
-use super::{EVERYTHING, EVOLVING, INCIDENT, INCOMPLETE, Sample, messages};
+use proc_macro2::TokenStream;
+
+use super::{
+    EVERYTHING, EVOLVING, INCIDENT, INCOMPLETE, OPEN_INCIDENT, Sample, UNFINISHED, WORKLOAD, messages,
+};
 
 #[test]
 fn the_sample_of_the_readme() {
@@ -24,6 +28,21 @@ fn events_with_a_past() {
 #[test]
 fn a_declaration_with_mistakes() {
     compare(&INCOMPLETE, 14);
+}
+
+#[test]
+fn a_view_of_one_aggregate() {
+    compare_code(&OPEN_INCIDENT, OPEN_INCIDENT.expanded_view(&[&INCIDENT]), 0);
+}
+
+#[test]
+fn a_view_of_several_aggregates() {
+    compare_code(&WORKLOAD, WORKLOAD.expanded_view(&[&INCIDENT, &EVOLVING]), 0);
+}
+
+#[test]
+fn a_view_with_mistakes() {
+    compare_code(&UNFINISHED, UNFINISHED.expanded_view(&[&INCIDENT, &EVOLVING]), 20);
 }
 
 #[test]
@@ -50,7 +69,11 @@ fn what_other_derives_may_have_is_left_to_them() {
 }
 
 fn compare(sample: &Sample, mistakes: usize) {
-    let code = syn::parse2(sample.expanded()).unwrap();
+    compare_code(sample, sample.expanded(), mistakes);
+}
+
+fn compare_code(sample: &Sample, expanded: TokenStream, mistakes: usize) {
+    let code = syn::parse2(expanded).unwrap();
     let found = messages(&code);
     assert_eq!(found.len(), mistakes, "{found:#?}");
     let expanded = prettyplease::unparse(&code);

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use syn::DeriveInput;
 
-use super::{EVERYTHING, EVOLVING, INCIDENT, INCOMPLETE, messages};
+use super::{EVERYTHING, EVOLVING, INCIDENT, INCOMPLETE, OPEN_INCIDENT, UNFINISHED, WORKLOAD, messages};
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -41,7 +41,20 @@ fn no_id_is_too_wrong() {
     assert!(seen.refused >= 100, "{seen:?}");
 }
 
-fn mutate(samples: &[TokenStream], times: usize, derive: fn(DeriveInput) -> TokenStream) -> Seen {
+#[test]
+fn no_view_is_too_wrong() {
+    let view = |told: TokenStream| move |input| crate::view::derive_with(input, told.clone());
+    let seen = mutate(&[OPEN_INCIDENT.tokens()], 2000, view(INCIDENT.told()));
+    assert!(seen.accepted >= 20, "{seen:?}");
+    assert!(seen.refused >= 300, "{seen:?}");
+
+    let told = [INCIDENT.told(), EVOLVING.told()].into_iter().collect();
+    let seen = mutate(&[WORKLOAD.tokens(), UNFINISHED.tokens()], 3000, view(told));
+    assert!(seen.accepted >= 20, "{seen:?}");
+    assert!(seen.refused >= 500, "{seen:?}");
+}
+
+fn mutate(samples: &[TokenStream], times: usize, derive: impl Fn(DeriveInput) -> TokenStream) -> Seen {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let times = number("FACTUM_MUTATIONS").unwrap_or(times);
     let mut rng = Rng::with_seed(number("FACTUM_SEED").unwrap_or(1) as u64);

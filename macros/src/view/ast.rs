@@ -20,10 +20,18 @@ pub(super) struct Item {
     pub(super) broken: Broken,
 }
 
+impl Item {
+    /// Whether enough of it could be read to ask its aggregates.
+    pub(super) fn can_ask(&self) -> bool {
+        self.options.by_hand.is_none() && !self.options.of.is_empty() && !self.fields.is_empty()
+    }
+}
+
 /// Which parts of the item could not be read, so that what follows from it is not reported as well.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Broken {
-    pub(super) options: bool,
+    /// The list of the aggregates.
+    pub(super) of: bool,
     pub(super) fields: bool,
     /// An event that could not be read or found may have been meant anywhere.
     pub(super) events: bool,

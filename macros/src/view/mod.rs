@@ -1,7 +1,9 @@
 //! `#[derive(View)]`: parse, ask the aggregates, resolve, check, and either expand or, after a mistake, fall back to the impls alone.
 //!
-//! A derive sees its own item only. So it writes a call of the macro beside the first aggregate (see `carrier.rs` there), with
-//! the struct for it to hand on; what comes back from that one goes to the next, and from the last one to the end.
+//! A derive sees its own item only. So it writes the impls at once, and in the place of what depends on events a call of the
+//! macro beside the first aggregate (see `carrier.rs` there), with the struct for it to hand on; what comes back from that one
+//! goes to the next, and what comes back from the last one is the code in this place. So the impls are there even if an
+//! aggregate is not.
 
 mod ast;
 mod check;
@@ -23,19 +25,42 @@ use syn::{
 };
 
 use crate::{debug::Outcome, errors::Errors};
-use source::{Source, Sources};
+use model::Model;
+use source::Sources;
 
 /// The derive, which asks the first aggregate.
 pub(crate) fn derive(input: DeriveInput) -> Outcome {
+    let (item, mut errors) = read(&input);
+    let question = match item.options.of.split_first() {
+        Some((first, rest)) if item.can_ask() => {
+            Some(ask(first, rest, &item.options.krate, &TokenStream::new(), &input))
+        }
+        _ => None,
+    };
+    let model = resolve::resolve(item, None, &mut errors);
+    check::check(&model, &mut errors);
+    match question {
+        // Mistakes are told when the aggregates have answered, all together.
+        Some(question) => Outcome::Open(items(&model, errors.is_empty(), &question)),
+        None => {
+            let whole = errors.is_empty();
+            let (mut code, events) = (errors.into_tokens(), fallback::events(&model));
+            code.extend(items(&model, whole, &events));
+            Outcome::Code(code)
+        }
+    }
+}
+
+fn read(input: &DeriveInput) -> (ast::Item, Errors) {
     let mut errors = Errors::default();
     let item = parse::parse(input.clone(), &mut errors);
-    let by_hand = item.options.by_hand.is_some();
-    match item.options.of.split_first() {
-        Some((first, rest)) if !by_hand && !item.broken.options => {
-            Outcome::Question(ask(first, rest, &item.options.krate, &TokenStream::new(), &input))
-        }
-        _ => Outcome::Code(finish(item, None, errors)),
-    }
+    (item, errors)
+}
+
+/// The impls, with this in the place of what depends on events. `whole`: there is no mistake in the columns.
+fn items(model: &Model, whole: bool, events: &TokenStream) -> TokenStream {
+    let row = if whole { expand::row(model) } else { fallback::row(model) };
+    expand::items(model, &row, events)
 }
 
 /// What the macro of an aggregate has handed back: what was given to it, and then what it tells.
@@ -69,18 +94,25 @@ impl Answer {
     }
 }
 
-/// Asks the next aggregate, or writes the view when all have answered.
+/// Asks the next aggregate, or writes the rest of the view when all have answered.
 pub(crate) fn go_on(answer: Answer) -> Outcome {
     let Answer { rest, mut told, input, tells } = answer;
     told.extend(tells);
-    let mut errors = Errors::default();
-    let item = parse::parse(input.clone(), &mut errors);
-    match rest.split_first() {
-        Some((next, rest)) => Outcome::Question(ask(next, rest, &item.options.krate, &told, &input)),
-        None => {
-            let sources = errors.ok(syn::parse2(told)).map(|Sources(sources)| sources);
-            Outcome::Code(finish(item, sources, errors))
-        }
+    let (item, mut errors) = read(&input);
+    if let Some((next, rest)) = rest.split_first() {
+        let code = ask(next, rest, &item.options.krate, &told, &input);
+        return Outcome::Part { code, whole: None };
+    }
+    let sources = errors.ok(syn::parse2(told)).map(|Sources(sources)| sources);
+    let model = resolve::resolve(item, sources, &mut errors);
+    check::check(&model, &mut errors);
+    if errors.is_empty() && !model.is_incomplete() {
+        let code = expand::events(&model);
+        let whole = Some(items(&model, true, &code));
+        Outcome::Part { code, whole }
+    } else {
+        let (errors, events) = (errors.into_tokens(), fallback::events(&model));
+        Outcome::Part { code: quote!({ #errors #events }), whole: None }
     }
 }
 
@@ -89,29 +121,17 @@ fn ask(next: &Path, rest: &[Path], krate: &Path, told: &TokenStream, input: &Der
     quote!(#next! { (#krate::__private::view) { (#(#rest),*) (#told) #input } })
 }
 
-/// The code of a view whose aggregates are these; `None` where they were not asked.
-fn finish(item: ast::Item, sources: Option<Vec<Source>>, mut errors: Errors) -> TokenStream {
-    let model = resolve::resolve(item, sources, &mut errors);
-    check::check(&model, &mut errors);
-    if errors.is_empty() && !model.is_incomplete() {
-        expand::expand(&model)
-    } else {
-        let mut tokens = errors.into_tokens();
-        tokens.extend(fallback::expand(&model));
-        tokens
-    }
-}
-
-/// The derive with what the aggregates tell, without a compiler that would ask them.
+/// The derive with what the aggregates tell, without a compiler that would ask them: all of the code, or that with the mistakes.
 #[cfg(test)]
 pub(crate) fn derive_with(input: DeriveInput, told: TokenStream) -> TokenStream {
     match derive(input.clone()) {
-        Outcome::Code(code) => code,
-        Outcome::Question(_) => {
+        Outcome::Open(_) => {
             let answer = Answer { rest: Vec::new(), told: TokenStream::new(), input, tells: told };
             match go_on(answer) {
-                Outcome::Code(code) | Outcome::Question(code) => code,
+                Outcome::Part { code, whole } => whole.unwrap_or_else(|| quote!(const _: () = #code;)),
+                Outcome::Code(code) | Outcome::Open(code) => code,
             }
         }
+        Outcome::Code(code) | Outcome::Part { code, .. } => code,
     }
 }

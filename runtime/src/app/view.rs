@@ -84,8 +84,11 @@ impl AppView {
         self.known().transactional.clone()
     }
 
+    /// This build is written with the commits: nobody has to fill it any more.
     pub(super) fn is_transactional_in(&self, build: Build) {
-        self.known().transactional = Some(build);
+        let mut known = self.known();
+        known.transactional = Some(build);
+        known.readers.clear();
     }
 
     /// The build that everybody reads, as far as is known.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 ///
 /// | | SQLite | PostgreSQL |
 /// |---|---|---|
-/// | `Bool` | `BOOLEAN`: 0 or 1 | `boolean` |
+/// | `Bool` | `INTEGER`: 0 or 1 | `boolean` |
 /// | `Integer` | `INTEGER` | `bigint` |
 /// | `Real` | `REAL` | `double precision` |
 /// | `Text` | `TEXT` | `text` |

@@ -1,7 +1,7 @@
 //! What generated views do with an event.
 
-use super::ProjectError;
-use crate::{Aggregate, Event, repository::decode, store::RecordedEvent};
+use super::{ProjectError, Row, written::IdOfStream};
+use crate::{Aggregate, Event, read::Values, repository::decode, store::RecordedEvent};
 
 /// What an event of this aggregate comes to: what `change` makes of each of the events that it is today, in order. One that is of
 /// no other variants than those that the view `uses` is not decoded.
@@ -27,4 +27,17 @@ pub fn each<A: Aggregate, T>(
         changes.extend(change(event)?);
     }
     Ok(changes)
+}
+
+/// The id of the event's stream as the key of a row, and its values.
+///
+/// # Errors
+/// The stream has no id of this aggregate, or it does not fit into its column.
+pub fn by_stream<A: Aggregate, R: Row>(recorded: &RecordedEvent) -> Result<(R::Key, Values), ProjectError>
+where
+    A::Id: IdOfStream<R::Key>,
+{
+    let key = recorded.stream.parse_id::<A>()?.into_key();
+    let values = R::key_values(&key)?;
+    Ok((key, values))
 }

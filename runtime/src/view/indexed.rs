@@ -47,13 +47,11 @@ impl<V, T> Indexed<V, T> {
     }
 
     /// Rows in the order of this column, the least first. Those that hold nothing come first of all.
-    #[must_use]
     pub const fn ascending(&self) -> Order<V> {
         Order { column: self.column, descending: false, view: PhantomData }
     }
 
     /// Rows in the order of this column, the greatest first. Those that hold nothing come last.
-    #[must_use]
     pub const fn descending(&self) -> Order<V> {
         Order { column: self.column, descending: true, view: PhantomData }
     }

@@ -21,9 +21,9 @@ pub use model::{ColumnModel, RecordedUse, SourceModel, ViewModel};
 #[doc(hidden)]
 pub mod generated {
     pub use super::{
-        each::each,
+        each::{by_stream, each},
         id::{InnerId, TextId},
-        written::{LeftOut, columns, stand_in},
+        written::{IdOfStream, LeftOut, OfEvents, columns, stand_in},
     };
 }
 

@@ -1,7 +1,31 @@
-//! What generated rows are made of.
+//! What generated rows and views are made of.
 
-use super::ColumnError;
-use crate::read::{Value, Values};
+use std::fmt;
+
+use super::{Change, ColumnError, ProjectError, RowEffect, ViewModel};
+use crate::{
+    read::{Value, Values},
+    store::RecordedEvent,
+};
+
+/// What [`View::effects`](super::View::effects) gives.
+type Effects = Result<Option<Vec<RowEffect>>, ProjectError>;
+
+/// What of a view depends on the events that it reads: what is in its impl of [`View`](super::View).
+pub struct OfEvents<V> {
+    /// The description.
+    pub model: ViewModel,
+    /// What an event does to rows.
+    pub changes: fn(&RecordedEvent) -> Result<Vec<Change<V>>, ProjectError>,
+    /// The same as data.
+    pub effects: fn(&RecordedEvent, usize) -> Effects,
+}
+
+impl<V> fmt::Debug for OfEvents<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OfEvents").field(&self.model).finish()
+    }
+}
 
 /// The values of a row, one for each of the columns.
 ///
@@ -35,5 +59,22 @@ pub trait LeftOut: Sized {
 impl<T: Default> LeftOut for T {
     fn left_out() -> Self {
         Self::default()
+    }
+}
+
+/// The id of an event's stream, where the key of the view is that and nothing else.
+#[diagnostic::on_unimplemented(
+    message = "the key is `{Key}`, and the ids of the view's aggregate are `{Self}`",
+    label = "not the type of the ids",
+    note = "give the field the type `{Self}`, or say for each event what the key is: `#[key(Event = value)]`"
+)]
+pub trait IdOfStream<Key> {
+    /// The key.
+    fn into_key(self) -> Key;
+}
+
+impl<Id> IdOfStream<Id> for Id {
+    fn into_key(self) -> Id {
+        self
     }
 }

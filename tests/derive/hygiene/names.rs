@@ -158,3 +158,42 @@ fn raw_names_are_described_without_their_mark() {
     assert_eq!(variants, ["Made", "Told", "Match", "Some", "Ok", "Err"]);
     assert!(Names::MODEL.fields.iter().any(|field| field.name == "type"));
 }
+
+mod paths {
+    use factum::Aggregate;
+
+    pub(super) fn start(from: &str) -> usize {
+        from.len()
+    }
+
+    /// A path that begins with `self` is none to the state.
+    #[derive(Aggregate, Clone, Debug, PartialEq)]
+    #[events {
+        #[creates]
+        Made { #[audit] note: u8, from: String },
+        Moved { from: String },
+    }]
+    #[commands {
+        Make => Made,
+        Move => Moved,
+    }]
+    pub(super) struct Path {
+        #[id]
+        number: u8,
+        #[on(Made = self::start(&from), Moved = self.length + self::start(&from))]
+        pub(super) length: usize,
+        #[on(Made => self.visits.push(self::start(&from)), Moved => self.visits.push(self::start(&from)))]
+        pub(super) visits: Vec<usize>,
+    }
+}
+
+#[test]
+fn a_path_may_begin_with_self() {
+    use paths::{Path, PathEvent};
+
+    let events = [PathEvent::Made { note: 0, from: "abc".into() }, PathEvent::Moved { from: "de".into() }];
+    let mut fold = factum::Fold::<Path>::new(1);
+    events.into_iter().for_each(|event| fold.apply(event).unwrap());
+    let path = fold.state().unwrap();
+    assert_eq!((path.length, path.visits.as_slice()), (5, [3, 2].as_slice()));
+}

@@ -83,6 +83,7 @@
 
 pub mod badge;
 mod private;
+pub mod views;
 
 pub use badge::Badge;
 

@@ -144,7 +144,7 @@ macro_rules! __factum_Cart_94e3852c5c1d836d {
         "`item` needs a type after the `:`: write `item: Type`" }], count : [();
         ::core::compile_error! {
         "`count` needs a `:` before its type: write `count: Type`" }] }, Closed() {},
-        Thrown(ends) {}] } }
+        Thrown(ends) {}], incomplete } }
     };
 }
 #[doc(hidden)]

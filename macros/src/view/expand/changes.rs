@@ -2,13 +2,17 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::Ident;
 
 use super::{
     super::model::{Deed, Event, Model},
     event::{assign, begin, by_source, first_row, whole_row},
     local,
 };
-use crate::fold::{self, Target};
+use crate::{
+    code::Use,
+    fold::{self, Target},
+};
 
 pub(super) fn expand(model: &Model) -> TokenStream {
     let krate = &model.krate;
@@ -19,9 +23,10 @@ pub(super) fn expand(model: &Model) -> TokenStream {
         quote!({ #begin #krate::view::Change { key: #values, action: #action } })
     });
     quote! {
-        fn changes(
-            #recorded: &#krate::store::RecordedEvent,
-        ) -> ::core::result::Result<::std::vec::Vec<#krate::view::Change<Self>>, #krate::view::ProjectError> {
+        |#recorded: &#krate::store::RecordedEvent| -> ::core::result::Result<
+            ::std::vec::Vec<#krate::view::Change<Self>>,
+            #krate::view::ProjectError,
+        > {
             #sources
         }
     }
@@ -50,7 +55,8 @@ fn action(model: &Model, event: &Event) -> (TokenStream, TokenStream) {
         Deed::Update => quote!(::core::option::Option::None),
     };
     let code = fold::apply(&slots, Target::Variable("__row"), &mut moves, &changes);
-    let envelope = event.recorded.as_ref().map(|name| {
+    let asks = |name: &&Ident| changes.iter().any(|change| change.how.uses(name) != Use::Not);
+    let envelope = event.recorded.as_ref().filter(asks).map(|name| {
         // The update outlives the event from which it comes.
         let (recorded, kept) = (local("recorded"), local("__recorded"));
         begin.extend(quote!(let #kept = ::core::clone::Clone::clone(#recorded);));

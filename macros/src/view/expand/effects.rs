@@ -13,25 +13,24 @@ use super::{
 use crate::fold::{self, Change, Moves};
 
 pub(super) fn expand(model: &Model) -> TokenStream {
-    if model.reads_rows() {
-        return TokenStream::new();
-    }
     let krate = &model.krate;
+    if model.reads_rows() {
+        return quote!(|_, _| ::core::result::Result::Ok(::core::option::Option::None));
+    }
     let (recorded, index, values) = (local("recorded"), local("index"), local("__values"));
     let sources = by_source(model, |event| {
         let (begin, changes) = effect(model, event);
         quote!({ #begin #krate::view::RowEffect { key: #values, changes: ::std::vec![#(#changes),*] } })
     });
     quote! {
-        fn effects(
-            #recorded: &#krate::store::RecordedEvent,
-            #index: usize,
-        ) -> ::core::result::Result<
-            ::core::option::Option<::std::vec::Vec<#krate::view::RowEffect>>,
-            #krate::view::ProjectError,
-        > {
-            let effects = || { #sources };
-            effects().map(::core::option::Option::Some)
+        |#recorded: &#krate::store::RecordedEvent, #index: usize| {
+            let effects = || -> ::core::result::Result<
+                ::std::vec::Vec<#krate::view::RowEffect>,
+                #krate::view::ProjectError,
+            > {
+                #sources
+            };
+            ::core::result::Result::map(effects(), ::core::option::Option::Some)
         }
     }
 }

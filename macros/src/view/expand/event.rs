@@ -1,12 +1,15 @@
 //! What the arms for one event have in common, whether they change rows or say what would change.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-use syn::{Ident, ext::IdentExt, spanned::Spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Ident, Path, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    super::model::{Event, Model},
-    events, local,
+    super::{
+        model::{Event, Model},
+        resolve::ID,
+    },
+    enum_of, local,
 };
 use crate::{
     code,
@@ -42,7 +45,7 @@ pub(super) fn by_source(model: &Model, arm: impl Fn(&Event) -> TokenStream) -> T
 
 /// `Events::Reported { reporter, .. }`
 fn pattern(event: &Event) -> TokenStream {
-    let (events, name, used) = (events(event.source), &event.ident, &event.payload);
+    let (events, name, used) = (enum_of(event.source), &event.ident, &event.payload);
     quote!(#events::#name { #(#used,)* .. })
 }
 
@@ -54,37 +57,65 @@ pub(super) fn begin<'a>(
     keep: bool,
 ) -> (TokenStream, Vec<&'a Change>, Moves<'a>) {
     let krate = &model.krate;
+    let recorded = local("recorded");
     let (keys, changes) = model.in_order(event);
     let variables = event.payload.iter().chain(&event.id).collect();
     let mut moves = Moves::new(variables, keys.iter().chain(&changes).copied().collect());
-    let recorded = local("recorded");
     let envelope =
         event.recorded.as_ref().map(|name| quote!(let #name: &#krate::store::RecordedEvent = #recorded;));
-    let id = event
-        .id
-        .as_ref()
-        .zip(model.of.get(event.source))
-        .map(|(name, aggregate)| quote!(let #name = #recorded.stream.parse_id::<#aggregate>()?;));
+    let (mut key, parts) = match stream_is_key(model, event) {
+        Some((slot, aggregate)) => (by_stream(krate, slot, aggregate), fold::value(slot).into_token_stream()),
+        None => by_rules(model, event, &keys, &mut moves),
+    };
+    if keep {
+        let whole = local("__key");
+        key.extend(quote!(let #parts = #whole;));
+    }
+    (quote!(#envelope #key), changes, moves)
+}
+
+/// The one field of the key and the aggregate of the event, if that field is the id of the stream, and nothing else asks for it.
+fn stream_is_key<'a>(model: &'a Model, event: &Event) -> Option<(Slot<'a>, &'a Path)> {
+    let [Change { field, how: How::Bare(_) }] = event.keys.as_slice() else { return None };
+    let alone = event.bodies().all(|body| code::mentions(body, ID).is_none());
+    let field = model.fields.get(*field).filter(|_| alone)?;
+    Some((Slot { ident: &field.ident, ty: &field.ty }, model.of.get(event.source)?))
+}
+
+fn by_stream(krate: &Path, slot: Slot<'_>, aggregate: &Path) -> TokenStream {
+    let (recorded, key, values) = (local("recorded"), local("__key"), local("__values"));
+    // Spanned on the type of the key, which has to be that of the id.
+    let by_stream = quote_spanned!(slot.ty.span()=> #krate::__private::by_stream::<#aggregate, Self>);
+    quote!(let (#key, #values) = #by_stream(#recorded)?;)
+}
+
+/// The key from what is said for the event, and the variables of its parts.
+fn by_rules(
+    model: &Model,
+    event: &Event,
+    keys: &[&Change],
+    moves: &mut Moves<'_>,
+) -> (TokenStream, TokenStream) {
+    let krate = &model.krate;
+    let (recorded, key, values) = (local("recorded"), local("__key"), local("__values"));
+    let id = event.id.as_ref().zip(model.of.get(event.source));
+    let id = id.map(|(name, aggregate)| quote!(let #name = #recorded.stream.parse_id::<#aggregate>()?;));
     let slots = model.slots();
     let mut lets = TokenStream::new();
     let mut parts: Vec<Ident> = Vec::new();
     for change in keys {
         let Some(&slot) = slots.get(change.field) else { continue };
-        lets.extend(assign(slot, change, &mut moves));
+        lets.extend(assign(slot, change, moves));
         parts.push(fold::value(slot));
     }
     let parts = if let [only] = parts.as_slice() { quote!(#only) } else { quote!((#(#parts),*)) };
-    let (key, values) = (local("__key"), local("__values"));
-    let kept = keep.then(|| quote!(let #parts = #key;));
-    let begin = quote! {
-        #envelope
+    let code = quote! {
         #id
         #lets
         let #key = #parts;
         let #values = <Self as #krate::view::Row>::key_values(&#key)?;
-        #kept
     };
-    (begin, changes, moves)
+    (code, parts)
 }
 
 /// `let __text: String = text;` for what is set without a look at the row.

@@ -16,11 +16,11 @@ use syn::Ident;
 use super::model::Model;
 use crate::code;
 
-pub(super) use row::{constants, key_type};
+pub(super) use row::{constants, expand as row, key_type};
 
-pub(super) fn expand(model: &Model) -> TokenStream {
-    let row = row::expand(model);
-    let view = if model.by_hand.is_some() { by_hand(model) } else { view(model) };
+/// All of the code: the impl of `Row`, and in that of `View` an expression for what depends on events.
+pub(super) fn items(model: &Model, row: &TokenStream, events: &TokenStream) -> TokenStream {
+    let view = if model.by_hand.is_some() { by_hand(model) } else { view(model, events) };
     quote! {
         // The code between the user's expressions follows from the declaration, not from taste.
         #[allow(
@@ -45,31 +45,61 @@ pub(super) fn expand(model: &Model) -> TokenStream {
     }
 }
 
-fn view(model: &Model) -> TokenStream {
-    let Model { ident, krate, of, .. } = model;
-    let description = description::expand(model);
-    let enums = of.iter().enumerate().map(|(index, aggregate)| {
-        let events = events(index);
-        quote!(type #events = <#aggregate as #krate::Aggregate>::Event;)
-    });
-    let (changes, effects) = (changes::expand(model), effects::expand(model));
+fn view(model: &Model, events: &TokenStream) -> TokenStream {
+    let Model { ident, generics, krate, .. } = model;
+    let (parameters, arguments, bounds) = generics.split_for_impl();
+    let (recorded, index, view) = (local("recorded"), local("index"), quote!(#krate::view));
     quote! {
-        #(#enums)*
+        #[automatically_derived]
+        impl #parameters #ident #arguments #bounds {
+            const __FACTUM_EVENTS: #krate::__private::OfEvents<Self> = #events;
+        }
 
         #[automatically_derived]
-        impl #krate::view::View for #ident {
-            const MODEL: &'static #krate::view::ViewModel = &#description;
+        impl #parameters #view::View for #ident #arguments #bounds {
+            const MODEL: &'static #view::ViewModel = &Self::__FACTUM_EVENTS.model;
 
-            #changes
-            #effects
+            fn changes(
+                #recorded: &#krate::store::RecordedEvent,
+            ) -> ::core::result::Result<::std::vec::Vec<#view::Change<Self>>, #view::ProjectError> {
+                (Self::__FACTUM_EVENTS.changes)(#recorded)
+            }
+
+            fn effects(
+                #recorded: &#krate::store::RecordedEvent,
+                #index: usize,
+            ) -> ::core::result::Result<
+                ::core::option::Option<::std::vec::Vec<#view::RowEffect>>,
+                #view::ProjectError,
+            > {
+                (Self::__FACTUM_EVENTS.effects)(#recorded, #index)
+            }
         }
     }
 }
 
+/// What depends on events, as an expression.
+pub(super) fn events(model: &Model) -> TokenStream {
+    let Model { krate, of, .. } = model;
+    let description = description::expand(model);
+    let enums = of.iter().enumerate().map(|(index, aggregate)| {
+        let events = enum_of(index);
+        quote!(type #events = <#aggregate as #krate::Aggregate>::Event;)
+    });
+    let (changes, effects) = (changes::expand(model), effects::expand(model));
+    quote! {{
+        #(#enums)*
+        #krate::__private::OfEvents { model: #description, changes: #changes, effects: #effects }
+    }}
+}
+
 /// What `impl View` by hand needs, and a question whether it is there.
 fn by_hand(model: &Model) -> TokenStream {
-    let Model { ident, krate, .. } = model;
+    let Model { ident, generics, krate, .. } = model;
     let model_const = by_hand_model(model, &description::expand(model));
+    if !generics.params.is_empty() {
+        return model_const;
+    }
     let span = model.by_hand.unwrap_or_else(Span::call_site);
     let written = quote_spanned!(span=> written::<#ident>);
     quote! {
@@ -83,7 +113,7 @@ fn by_hand(model: &Model) -> TokenStream {
 }
 
 /// The constant of which `impl View` by hand makes its `MODEL`.
-pub(super) fn by_hand_model(model: &Model, description: &TokenStream) -> TokenStream {
+fn by_hand_model(model: &Model, description: &TokenStream) -> TokenStream {
     let Model { ident, generics, vis, krate, .. } = model;
     let (parameters, arguments, bounds) = generics.split_for_impl();
     quote! {
@@ -97,7 +127,7 @@ pub(super) fn by_hand_model(model: &Model, description: &TokenStream) -> TokenSt
 }
 
 /// The name by which the events of an aggregate go here.
-fn events(source: usize) -> Ident {
+fn enum_of(source: usize) -> Ident {
     format_ident!("__FactumEvents{source}")
 }
 

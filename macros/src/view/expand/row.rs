@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{attributes::docs_text, code, written::type_text};
 
-pub(super) fn expand(model: &Model) -> TokenStream {
+pub(in super::super) fn expand(model: &Model) -> TokenStream {
     let Model { ident, krate, table, .. } = model;
     let key = key_type(model);
     let columns = model.fields.iter().map(|field| {

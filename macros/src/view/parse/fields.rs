@@ -123,24 +123,17 @@ fn rule(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Rule> {
 
 /// `#[column(name = "…")]`
 fn column(attr: &Attribute) -> syn::Result<LitStr> {
+    let wrong = |span| syn::Error::new(span, "`column` takes a name: `#[column(name = \"…\")]`");
     let mut name: Option<LitStr> = None;
-    let example = "`column` takes a name: `#[column(name = \"…\")]`";
     let parsed = attr.parse_nested_meta(|meta| {
         if !meta.path.is_ident("name") {
-            return Err(meta.error(example));
+            return Err(wrong(meta.path.span()));
         }
-        name = Some(
-            meta.value()
-                .and_then(|value| value.parse())
-                .map_err(|error| syn::Error::new(error.span(), example))?,
-        );
+        name = Some(meta.value()?.parse()?);
         Ok(())
     });
-    parsed.map_err(|error| match &attr.meta {
-        Meta::List(_) => error,
-        other => syn::Error::new_spanned(other, example),
-    })?;
-    let name = name.ok_or_else(|| syn::Error::new_spanned(&attr.meta, example))?;
+    parsed.map_err(|error| wrong(error.span()))?;
+    let name = name.ok_or_else(|| wrong(attr.meta.span()))?;
     check_name(&name, "column", LONGEST_COLUMN)?;
     Ok(name)
 }

@@ -38,8 +38,8 @@ pub(super) fn parse(input: &DeriveInput, broken: &mut Broken, errors: &mut Error
         }
     }
     let mut options = read(&ours, broken, errors);
-    if options.of.is_empty() && !broken.options {
-        broken.options = true;
+    if options.of.is_empty() && !broken.of {
+        broken.of = true;
         let message = "a view does not say whose events it reads: add `#[view(of(Aggregate))]`";
         match ours.first() {
             Some(attr) => errors.at(&attr.meta, message),
@@ -47,14 +47,15 @@ pub(super) fn parse(input: &DeriveInput, broken: &mut Broken, errors: &mut Error
         }
     }
     let mut seen: Vec<String> = Vec::new();
-    for path in &options.of {
+    options.of.retain(|path| {
         let text = path.to_token_stream().to_string();
-        if seen.contains(&text) {
+        let again = seen.contains(&text);
+        if again {
             errors.at(path, "this aggregate is named twice; remove one");
-            broken.options = true;
         }
         seen.push(text);
-    }
+        !again
+    });
     if options.by_hand.is_some() {
         for event in options.remove_on.drain(..).chain(options.create_on.drain(..)) {
             errors.at(&event, BY_HAND);
@@ -86,9 +87,10 @@ fn read(attrs: &[&Attribute], broken: &mut Broken, errors: &mut Errors) -> Optio
             });
             Ok(())
         });
-        broken.options |= unread;
+        // What could not be read may have been the list.
+        broken.of |= unread && options.of.is_empty();
         if parsed.is_err() {
-            broken.options = true;
+            broken.of = true;
             errors.at(&attr.meta, "`view` takes options in parentheses: `#[view(of(Aggregate))]`");
         }
     }
@@ -123,7 +125,7 @@ fn option(
     match name.as_str() {
         "of" => {
             let what = "aggregates in parentheses: `of(Incident, User)`";
-            options.of = list(input, &key, what, &mut broken.options, errors, |input, _| {
+            options.of = list(input, &key, what, &mut broken.of, errors, |input, _| {
                 input.call(Path::parse_mod_style)
             })?;
         }

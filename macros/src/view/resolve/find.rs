@@ -51,8 +51,10 @@ fn look(model: &Model, reference: &EventRef, errors: &mut Errors) -> Option<(usi
             return None;
         }
     }
-    // What is missing may be what could not be read there.
-    if sources.iter().any(|&source| model.sources.get(source).is_some_and(|source| source.incomplete)) {
+    // What is missing may be what could not be read there, or an aggregate that could not.
+    if model.broken.of
+        || sources.iter().any(|&source| model.sources.get(source).is_some_and(|source| source.incomplete))
+    {
         return None;
     }
     let who = match sources.as_slice() {
@@ -91,7 +93,7 @@ fn aggregates(model: &Model, reference: &EventRef, errors: &mut Errors) -> Optio
     if !named.is_empty() {
         return Some(named);
     }
-    let qualifier = reference.aggregate.last()?;
+    let qualifier = reference.aggregate.last().filter(|_| !model.broken.of)?;
     let by_enum = |source: usize| model.sources.get(source).is_some_and(|source| source.event == *qualifier);
     if let Some(source) = all().find(|&source| by_enum(source)) {
         let written = format!("{}::{}", aggregate(model, source), reference.name);

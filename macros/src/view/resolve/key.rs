@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The name of the id of the event's aggregate in the user's code.
-pub(super) const ID: &str = "id";
+pub(in super::super) const ID: &str = "id";
 
 /// Notes with each event what the fields of the key are.
 pub(super) fn resolve(model: &mut Model, keys: Vec<Option<Key>>, errors: &mut Errors) {

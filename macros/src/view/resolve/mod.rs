@@ -6,6 +6,8 @@ mod key;
 use proc_macro2::Span;
 use syn::{Ident, ext::IdentExt, spanned::Spanned};
 
+pub(super) use self::key::ID;
+
 use self::find::find;
 use super::{
     ast::{self, EventRef, Item},
@@ -64,12 +66,14 @@ pub(super) fn resolve(item: Item, sources: Option<Vec<Source>>, errors: &mut Err
         once(mark, reference, errors);
     }
     for (index, rules) in rules.into_iter().enumerate() {
+        let mut without = Vec::new();
         for rule in rules {
-            apply_rule(&mut model, index, rule, errors);
+            apply_rule(&mut model, index, rule, &mut without, errors);
         }
+        payload_exists(&model, index, &without, errors);
     }
-    key::resolve(&mut model, keys, errors);
     model.events.sort_by_key(|event| (event.source, event.index));
+    key::resolve(&mut model, keys, errors);
     for event in &mut model.events {
         event.changes.sort_by_key(|change| change.field);
     }
@@ -120,8 +124,15 @@ fn used<'a>(model: &'a mut Model, reference: &EventRef, errors: &mut Errors) -> 
     model.events.get_mut(position)
 }
 
-/// Notes with the events of a rule what it does to the field with this index.
-fn apply_rule(model: &mut Model, index: usize, rule: ast::Rule, errors: &mut Errors) {
+/// Notes with the events of a rule what it does to the field with this index, and which of them should have a field of its
+/// name and have none.
+fn apply_rule(
+    model: &mut Model,
+    index: usize,
+    rule: ast::Rule,
+    without: &mut Vec<(EventRef, String)>,
+    errors: &mut Errors,
+) {
     let Some(field) = model.fields.get(index) else { return };
     let name = field.ident.clone();
     if field.key.is_some() {
@@ -144,35 +155,40 @@ fn apply_rule(model: &mut Model, index: usize, rule: ast::Rule, errors: &mut Err
             }
             continue;
         }
-        event
-            .changes
-            .push(Change { field: index, how: rule.how.clone().unwrap_or_else(|| How::Bare(name.clone())) });
-        let position = (event.source, event.index);
-        if rule.how.is_none() {
-            payload_exists(model, position, &name, reference, errors);
+        let how = rule.how.clone().unwrap_or_else(|| How::Bare(name.clone()));
+        event.changes.push(Change { field: index, how });
+        let (source, position) = (event.source, event.index);
+        let source = model.sources.get(source).filter(|source| !source.incomplete && rule.how.is_none());
+        let payload = source.and_then(|source| source.events.get(position)).map(|event| &event.payload);
+        if let Some(payload) = payload.filter(|payload| payload.iter().all(|field| field.ident != name)) {
+            let names: Vec<_> = payload.iter().map(|field| field.ident.to_string()).collect();
+            let hint = instead(&name.to_string(), "fields", names.iter().map(String::as_str));
+            without.push((reference.clone(), hint));
         }
     }
 }
 
-/// An event without a value needs a field of the name.
-fn payload_exists(
-    model: &mut Model,
-    (source, event): (usize, usize),
-    name: &Ident,
-    reference: &EventRef,
-    errors: &mut Errors,
-) {
-    let Some(source) = model.sources.get(source) else { return };
-    let payload = source.events.get(event).map(|event| event.payload.as_slice()).unwrap_or_default();
-    if source.incomplete || payload.iter().any(|field| field.ident == *name) {
-        return;
+/// An event without a value needs a field of the name. Where several need the same correction, that is one mistake.
+fn payload_exists(model: &Model, index: usize, without: &[(EventRef, String)], errors: &mut Errors) {
+    let Some(field) = model.fields.get(index) else { return };
+    let name = &field.ident;
+    let mut told: Vec<&str> = Vec::new();
+    for (first, hint) in without {
+        if told.contains(&hint.as_str()) {
+            continue;
+        }
+        told.push(hint);
+        let alike = without.iter().filter(|(_, other)| other == hint);
+        let events: Vec<_> = alike.map(|(event, _)| format!("`{event}`")).collect();
+        let have = if events.len() == 1 { "has" } else { "have" };
+        errors.at(
+            first,
+            format!(
+                "{} {have} no field `{name}`{hint} (a value of another name is written `{first} = value`)",
+                events.join(" and ")
+            ),
+        );
     }
-    let names: Vec<_> = payload.iter().map(|field| field.ident.to_string()).collect();
-    let hint = instead(&name.to_string(), "fields", names.iter().map(String::as_str));
-    errors.at(
-        reference,
-        format!("`{reference}` has no field `{name}`{hint} (a value of another name is written `{reference} = value`)"),
-    );
 }
 
 /// Finds out which variables the code of each event uses, and makes them visible to it: they get the spans of the user's own
@@ -195,15 +211,17 @@ fn bind(model: &mut Model) {
             event.bodies().find_map(|body| code::mentions(body, name)).or_else(|| bare(event, name))
         };
         let mut variables: Vec<Ident> = Vec::new();
+        // What no code mentions is there as well, so that the compiler can say what was meant.
+        let anywhere = event.bodies().next().map(Spanned::span);
         for field in payload {
-            if let Some(span) = mentioned(event, &field.ident.to_string()) {
+            if let Some(span) = mentioned(event, &field.ident.to_string()).or(anywhere) {
                 let mut ident = field.ident.clone();
                 ident.set_span(span);
                 variables.push(ident);
             }
         }
         let ours = |event: &Event, name: &str| Some(Ident::new(name, mentioned(event, name)?));
-        (event.id, event.recorded) = (ours(event, key::ID), ours(event, RECORDED));
+        (event.id, event.recorded) = (ours(event, ID), ours(event, RECORDED));
         for change in event.keys.iter_mut().chain(&mut event.changes) {
             if let How::Bare(ident) = &mut change.how
                 && let Some(variable) = variables.iter().chain(&event.id).find(|variable| *variable == ident)

@@ -19,11 +19,12 @@ use super::{
     known::Known,
     patience::Patience,
     schema::{self, Owner},
+    views::Tables,
 };
 use crate::store::{Durability, StoreError, StoreErrorKind, key::StoreKey};
 
-/// Large enough for every statement there is, so that each is compiled once.
-const STATEMENTS: usize = 64;
+/// Large enough for every statement there is, and for those of many views, so that each is compiled once.
+const STATEMENTS: usize = 256;
 
 /// How much of the database each connection keeps in memory.
 const CACHE_KIB: i64 = 8 * 1024;
@@ -39,6 +40,7 @@ pub(super) struct Session {
     pub(super) known: Known,
     pub(super) constraints: Constraints,
     pub(super) holders: Holders,
+    pub(super) tables: Tables,
     pub(super) store: StoreKey,
 }
 
@@ -50,8 +52,15 @@ impl Session {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // A transaction makes its own parents; to look for them again with each row would be for nothing.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
+        // What stands in double quotes is a name, and an error if there is none of it. Else SQLite takes it for text.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+        // A table takes the place of another one of its name: what people have made on top of it stays as it is, and does
+        // not follow the one or the other.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, true)?;
         let (known, constraints) = (Known::default(), Constraints::default());
-        Ok(Self { connection, known, constraints, holders: Holders::default(), store })
+        let (holders, tables) = (Holders::default(), Tables::default());
+        Ok(Self { connection, known, constraints, holders, tables, store })
     }
 
     /// Carries out a statement that gives no rows.

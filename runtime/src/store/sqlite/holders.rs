@@ -76,6 +76,11 @@ impl Holders {
         }
     }
 
+    /// After a part of a transaction was undone: what is left of it is read again.
+    pub(super) fn undone(&mut self) {
+        *self = Self { changed: true, ..Self::default() };
+    }
+
     /// After a transaction was committed.
     pub(super) fn committed(&mut self) {
         self.changed = false;

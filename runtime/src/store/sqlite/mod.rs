@@ -17,10 +17,12 @@ mod snapshots;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod views;
 mod write;
 mod writer;
 
 use std::{
+    collections::HashMap,
     slice,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
@@ -43,7 +45,7 @@ use super::{
     Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Snapshot, Standing, Store, StoreError,
     StoreErrorKind, StreamId, StreamPage, key::StoreKey,
 };
-use crate::Version;
+use crate::{Version, read::ReadStore};
 
 /// How often those who wait look for events of other processes.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -69,6 +71,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// # The file
 /// Tables are made when the file is new. A file that is not a store of factum is refused and not touched. Any tool that
 /// reads SQLite can read it; the view `log` shows the events to people.
+///
+/// # Views
+/// It is a [read store](ReadStore) as well. A view is a STRICT table of its own name; [`ColumnType`](crate::read::ColumnType)
+/// says which type each column is declared with. What SQLite cannot keep is refused: a number that is none, and a time or a
+/// day of a year that has not four digits. Queries and SQL views of your own may be made on top of it; triggers and indexes
+/// of your own on the table itself go when the view is filled anew and another table takes its place.
 #[derive(Debug)]
 pub struct SqliteStore {
     /// Started when it is first needed. Before `core`, so that it is dropped first: its thread uses the connections.
@@ -88,6 +96,8 @@ struct Core {
     appending: AtomicUsize,
     /// The last position that is known here, for those who wait.
     head: watch::Sender<Position>,
+    /// How far readers of events have come, as far as it was written here, for those who wait for them.
+    readers_at: watch::Sender<HashMap<String, Position>>,
 }
 
 impl SqliteStore {
@@ -119,6 +129,7 @@ impl SqliteStore {
             durability,
             appending: AtomicUsize::new(0),
             head: watch::Sender::new(Position::START),
+            readers_at: watch::Sender::default(),
         };
         Ok(Self { queue: Mutex::default(), core: Arc::new(core) })
     }
@@ -365,9 +376,18 @@ impl Store for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let supported: &[_] =
-            &[Capability::Claims, Capability::IdempotencyKeys, Capability::Snapshots, Capability::Originals];
+        let supported: &[_] = &[
+            Capability::Claims,
+            Capability::IdempotencyKeys,
+            Capability::Rows,
+            Capability::Snapshots,
+            Capability::Originals,
+        ];
         let wakes = !self.core.is_shared();
         Capabilities { wakes, ..Capabilities::new(self.core.durability).supporting(supported) }
+    }
+
+    fn read_store(self: Arc<Self>) -> Option<Arc<dyn ReadStore>> {
+        Some(self)
     }
 }

@@ -12,6 +12,7 @@ use super::{
     error::{failed, is_duplicate},
     keys,
     tail::{End, from_version, to_version},
+    views::{self, Given},
     write::Answer,
 };
 use crate::{
@@ -42,13 +43,15 @@ pub(super) const STATEMENTS: [&str; 5] = [AT_VERSION, FROM_POSITION, FIND_STREAM
 /// Records the commit, or says why not. Where the answer is an error and something was written, the transaction has to
 /// be rolled back.
 pub(super) fn record(session: &mut Session, commit: &Commit) -> Answer {
-    Recording { session, commit, now: now().timestamp_micros() }.run()
+    Recording { session, commit, now: now().timestamp_micros(), given: Vec::new() }.run()
 }
 
 struct Recording<'a> {
     session: &'a mut Session,
     commit: &'a Commit,
     now: i64,
+    /// What each event was given, if the commit has rows: they may contain it.
+    given: Vec<Given>,
 }
 
 impl Recording<'_> {
@@ -116,6 +119,7 @@ impl Recording<'_> {
         if unconditional {
             self.remember(&committed).map_err(failed_recording)?;
         }
+        views::change(self.session, &self.commit.rows, &self.given)?;
         Ok(committed)
     }
 
@@ -160,7 +164,11 @@ impl Recording<'_> {
                 event.metadata.as_deref().map(metadata).transpose()?,
                 AsColumn(&event.payload),
             ])?;
-            positions.push(to_position(position)?);
+            let position = to_position(position)?;
+            positions.push(position);
+            if !self.commit.rows.is_empty() {
+                self.given.push((position, at));
+            }
         }
         let stream = append.stream.clone();
         let tail = Tail::from(End { store: self.session.store, stream, category, key, version, at });

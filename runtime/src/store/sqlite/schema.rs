@@ -31,6 +31,9 @@ const VERSION: i32 = 1;
 ///   and has no events is damaged, and nobody begins it anew.
 /// - `snapshots` is a cache, which may be emptied at any time: `DELETE FROM snapshots`. It names its streams itself, because
 ///   a snapshot that has no events any more must be found out as such, and not be damage.
+/// - The books of views and of those who read events begin with `factum_`, so that views can have the other names. Positions
+///   are text there: they may be those of another store, which are longer than a number of SQLite. With leading zeros, they
+///   sort. A build that is gone leaves its number.
 /// - A constraint names its category, because it may be there before the first stream is. Its claims go when it goes.
 const TABLES: &str = "
 CREATE TABLE categories (
@@ -109,6 +112,63 @@ CREATE TABLE snapshots (
     state       ANY NOT NULL,
     PRIMARY KEY (category, id)
 ) STRICT;
+
+CREATE TABLE factum_builds (
+    view        TEXT NOT NULL,    -- the table that everybody reads; another one beside it is called `view__generation`
+    generation  INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,    -- of the code that fills it
+    stage       TEXT NOT NULL,    -- 'beside', 'live', 'transactional' or 'gone'
+    PRIMARY KEY (view, generation)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE factum_readers (
+    reader   TEXT PRIMARY KEY,    -- the name of a handler, or `view#generation`
+    position TEXT NOT NULL        -- of the last event that it has dealt with
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE factum_letters (
+    reader   TEXT NOT NULL,
+    position TEXT NOT NULL,
+    category TEXT NOT NULL,
+    id       TEXT NOT NULL,       -- of the stream
+    version  INTEGER NOT NULL,
+    event    TEXT NOT NULL,       -- a UUID
+    name     TEXT NOT NULL,
+    error    TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    at       INTEGER NOT NULL,    -- of the last attempt, in microseconds since 1970
+    wish     TEXT NOT NULL,       -- 'wait', 'retry' or 'skip'
+    PRIMARY KEY (reader, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX factum_letters_by_stream ON factum_letters (reader, category, id, position);
+CREATE INDEX factum_letters_wished ON factum_letters (reader, position) WHERE wish <> 'wait';
+
+CREATE TABLE factum_leases (
+    work   TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    since  INTEGER NOT NULL,      -- microseconds since 1970
+    until  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE factum_processes (
+    manager TEXT NOT NULL,
+    key     TEXT NOT NULL,
+    state   TEXT NOT NULL,        -- JSON
+    PRIMARY KEY (manager, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE factum_deadlines (
+    manager TEXT NOT NULL,
+    key     TEXT NOT NULL,
+    place   INTEGER NOT NULL,     -- among those of the process
+    name    TEXT NOT NULL,
+    due     INTEGER NOT NULL,     -- microseconds since 1970
+    origin  TEXT NOT NULL,        -- what set it
+    PRIMARY KEY (manager, key, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX factum_deadlines_by_time ON factum_deadlines (manager, due);
 
 -- For people.
 CREATE VIEW log AS

@@ -37,8 +37,9 @@ impl Writer {
         }
     }
 
-    /// Carries the commits out: in one transaction if that works, else each in its own, so that nobody fails because of
-    /// another one. Waits for other processes.
+    /// Carries the commits out, in one transaction. If something of one has to be undone, all are carried out once more, with
+    /// a mark before each to which it can be undone alone; if even that is not possible, each in a transaction of its own:
+    /// nobody fails because of another one. Waits for other processes.
     pub(super) fn write(&mut self, commits: &[Commit]) -> Vec<Answer> {
         let patience = Patience::of(self.patience);
         if let Err(error) = patience.attempt(|| self.begin()) {
@@ -48,7 +49,11 @@ impl Writer {
         if let [commit] = commits {
             return vec![self.finish(commit)];
         }
-        let answers = self.finish_together(commits);
+        let mut answers = self.finish_together(commits, Undo::Nothing);
+        if answers.is_none() && patience.attempt(|| self.begin()).is_ok() {
+            answers = self.finish_together(commits, Undo::Each);
+        }
+        let answers = answers.unwrap_or_else(|| commits.iter().map(|_| None).collect());
         let mut alone = |commit| match patience.attempt(|| self.begin()) {
             Ok(()) => self.finish(commit),
             Err(error) => Err(never_begun(&Arc::new(error)).into()),
@@ -57,16 +62,16 @@ impl Writer {
     }
 
     /// Carries out something else than a commit, in a transaction of its own. Waits for other processes.
-    pub(super) fn change<T>(
+    pub(super) fn change<T, E: From<StoreError>>(
         &mut self,
-        change: impl FnOnce(&mut Session) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        change: impl FnOnce(&mut Session) -> Result<T, E>,
+    ) -> Result<T, E> {
         Patience::of(self.patience)
             .attempt(|| self.begin())
             .map_err(|error| failed("beginning a transaction", error))?;
         let outcome = change(&mut self.session).and_then(|done| match self.commit() {
             Ok(()) => Ok(done),
-            Err(error) => Err(failed("committing a transaction", error)),
+            Err(error) => Err(failed("committing a transaction", error).into()),
         });
         if outcome.is_err() {
             self.roll_back();
@@ -90,20 +95,20 @@ impl Writer {
         }
     }
 
-    /// Ends a transaction that holds these commits. `None` for those that have to be tried on their own: nothing of
-    /// them was recorded.
-    fn finish_together(&mut self, commits: &[Commit]) -> Vec<Option<Answer>> {
+    /// Ends a transaction that holds these commits. `None` for those that have to be tried on their own, or for the whole
+    /// if something has to be undone and cannot be: nothing of them was recorded.
+    fn finish_together(&mut self, commits: &[Commit], undo: Undo) -> Option<Vec<Option<Answer>>> {
         let mut judged = Vec::with_capacity(commits.len());
         for commit in commits {
-            let Judged { answer, wrote } = self.judge(commit);
-            let broken = self.session.connection.is_autocommit() || (answer.is_err() && wrote);
-            if broken {
-                self.roll_back();
-                return commits.iter().map(|_| None).collect();
+            match self.judge_among(commit, undo) {
+                Some(one) => judged.push(one),
+                None => {
+                    self.roll_back();
+                    return None;
+                }
             }
-            judged.push(Judged { answer, wrote });
         }
-        match self.commit() {
+        let answers = match self.commit() {
             Ok(()) => judged.into_iter().map(|Judged { answer, .. }| Some(answer)).collect(),
             Err(error) => {
                 self.roll_back();
@@ -114,7 +119,34 @@ impl Writer {
                 };
                 commits.iter().zip(judged).map(answer).collect()
             }
+        };
+        Some(answers)
+    }
+
+    /// Carries one of several commits out. `None` if it has to be undone and cannot be.
+    fn judge_among(&mut self, commit: &Commit, undo: Undo) -> Option<Judged> {
+        if undo == Undo::Each {
+            self.session.execute("SAVEPOINT one").ok()?;
         }
+        let Judged { answer, mut wrote } = self.judge(commit);
+        if self.session.connection.is_autocommit() {
+            return None;
+        }
+        let failed = answer.is_err() && wrote;
+        match undo {
+            Undo::Nothing if failed => return None,
+            Undo::Nothing => {}
+            Undo::Each => {
+                if failed {
+                    self.session.known.forget();
+                    self.session.holders.undone();
+                    self.session.execute("ROLLBACK TO one").ok()?;
+                    wrote = false;
+                }
+                self.session.execute("RELEASE one").ok()?;
+            }
+        }
+        Some(Judged { answer, wrote })
     }
 
     /// Carries one commit out inside of a transaction.
@@ -128,10 +160,12 @@ impl Writer {
         if !self.session.connection.is_autocommit() {
             // The last transaction was left open: by an error when it was rolled back, or by a panic.
             self.session.known.forget();
+            self.session.tables.forget();
             self.session.execute("ROLLBACK")?;
         }
         self.session.constraints.begin();
         self.session.holders.begin();
+        self.session.tables.begin();
         self.session.execute("BEGIN IMMEDIATE")
     }
 
@@ -143,11 +177,21 @@ impl Writer {
 
     fn roll_back(&mut self) {
         self.session.known.forget();
+        self.session.tables.forget();
         if !self.session.connection.is_autocommit() {
             // If this fails, the transaction stays open and the next one begins by rolling it back.
             let _ = self.session.execute("ROLLBACK");
         }
     }
+}
+
+/// What of a transaction can be undone before its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Undo {
+    /// Nothing: hardly ever is there anything to undo, and a mark costs each commit.
+    Nothing,
+    /// Each commit.
+    Each,
 }
 
 /// What a commit came to, inside of a transaction that is not committed yet.

@@ -62,17 +62,36 @@ impl Queue {
     }
 
     /// Queues something else than a commit and waits for its answer. It has a transaction of its own.
-    pub(super) async fn change<T: Send + 'static>(
+    pub(super) async fn change<T, E>(
         &self,
-        change: impl FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        change: impl FnOnce(&mut Session) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.change_and_tell(change, |_| ()).await
+    }
+
+    /// The same, and tells what came of it when it has, even if nobody waits for the answer any more.
+    pub(super) async fn change_and_tell<T, E>(
+        &self,
+        change: impl FnOnce(&mut Session) -> Result<T, E> + Send + 'static,
+        tell: impl FnOnce(&Result<T, E>) + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let (answer, answered) = oneshot::channel();
         let change = |writer: &mut Writer| {
+            let outcome = writer.change(change);
+            tell(&outcome);
             // Who does not wait any more does not need the answer.
-            let _ = answer.send(writer.change(change));
+            let _ = answer.send(outcome);
         };
         self.send(Request::Change(Box::new(change))).await?;
-        answered.await.unwrap_or_else(|_| Err(gone()))
+        answered.await.unwrap_or_else(|_| Err(gone().into()))
     }
 
     async fn send(&self, request: Request) -> Result<(), StoreError> {

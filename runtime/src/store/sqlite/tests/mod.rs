@@ -6,6 +6,8 @@ mod files;
 mod groups;
 mod plans;
 mod processes;
+mod rows;
+mod tables;
 
 use std::{path::Path, sync::Arc};
 

@@ -1,7 +1,7 @@
 //! How SQLite finds what is asked for. Nobody runs ANALYZE on an event store, so the plans must be right without it.
 
 use super::{
-    super::{holders, keys, read, record, snapshots, tail},
+    super::{holders, keys, read, record, snapshots, tail, views},
     *,
 };
 
@@ -12,7 +12,7 @@ async fn every_statement_uses_its_index() {
     let reads = read::STATEMENTS.into_iter().chain([tail::LAST]);
     let writes = record::STATEMENTS.into_iter().chain(holders::STATEMENTS).chain(keys::STATEMENTS);
     let writes = writes.chain(snapshots::STATEMENTS);
-    for statement in reads.chain(writes) {
+    for statement in reads.chain(writes).chain(views::statements()) {
         let mut explain =
             writer.session.connection.prepare(&format!("EXPLAIN QUERY PLAN {statement}")).unwrap();
         let count = explain.parameter_count();

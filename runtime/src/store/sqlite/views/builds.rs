@@ -1,0 +1,257 @@
+//! The book of builds: which there are of a view, and which one everybody reads.
+
+use rusqlite::{Connection, Error, OptionalExtension, Row, params};
+
+use super::{
+    super::error::failed,
+    definition::{self, Found},
+    letters,
+    names::{self, quoted},
+    value::{integer, natural},
+    work,
+};
+use crate::{
+    Position,
+    read::{Build, Stage, Table},
+    store::{Name, StoreError, StoreErrorKind},
+};
+
+const BUILDS: &str = "SELECT generation, fingerprint, stage FROM factum_builds \
+    WHERE view = ?1 AND stage <> 'gone' ORDER BY generation";
+const LIVE: &str =
+    "SELECT generation FROM factum_builds WHERE view = ?1 AND stage IN ('live', 'transactional')";
+const STAGE: &str = "SELECT stage FROM factum_builds WHERE view = ?1 AND generation = ?2";
+const NEXT: &str = "SELECT ifnull(max(generation), 0) + 1 FROM factum_builds WHERE view = ?1";
+const NEW: &str = "INSERT INTO factum_builds (view, generation, fingerprint, stage) VALUES (?1, ?2, ?3, ?4)";
+const CHANGE: &str = "UPDATE factum_builds SET stage = ?3 WHERE view = ?1 AND generation = ?2";
+
+/// For the test of their plans.
+#[cfg(test)]
+pub(in super::super) const STATEMENTS: [&str; 5] = [BUILDS, LIVE, STAGE, NEXT, CHANGE];
+
+const BESIDE: &str = "beside";
+const IS_LIVE: &str = "live";
+const TRANSACTIONAL: &str = "transactional";
+/// The number of a build is not given again: somebody may still be at work who takes the new one for his.
+const GONE: &str = "gone";
+
+const fn stage_text(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Beside => BESIDE,
+        Stage::Live { transactional: false } => IS_LIVE,
+        Stage::Live { transactional: true } => TRANSACTIONAL,
+    }
+}
+
+/// `None`: gone.
+fn to_stage(text: &str) -> Option<Stage> {
+    match text {
+        BESIDE => Some(Stage::Beside),
+        IS_LIVE => Some(Stage::Live { transactional: false }),
+        TRANSACTIONAL => Some(Stage::Live { transactional: true }),
+        _ => None,
+    }
+}
+
+/// The builds of a view that are there, oldest first.
+pub(super) fn of_view(connection: &Connection, view: &str) -> Result<Vec<Build>, StoreError> {
+    let failed = |error| failed(&format!("reading the builds of `{view}`"), error);
+    let found: Vec<(u64, [u8; 16], Stage)> = connection
+        .prepare_cached(BUILDS)
+        .and_then(|mut select| select.query_map([view], build)?.collect())
+        .map_err(failed)?;
+    let name = Name::from(view);
+    let whole = |(generation, fingerprint, stage)| {
+        let build = Build { view: name.clone(), generation, fingerprint, stage, position: Position::START };
+        let position = work::position(connection, &build.reader())?;
+        Ok(Build { position, ..build })
+    };
+    found.into_iter().map(whole).collect()
+}
+
+fn build(row: &Row<'_>) -> Result<(u64, [u8; 16], Stage), Error> {
+    let stage = to_stage(row.get_ref(2)?.as_str()?).ok_or(Error::IntegralValueOutOfRange(2, 0))?;
+    Ok((natural(row, 0)?, row.get(1)?, stage))
+}
+
+/// The name of a build's table, wherever it stands now; `None` if it is gone.
+pub(super) fn table(connection: &Connection, view: &str, generation: u64) -> Result<Option<String>, Error> {
+    let mut select = connection.prepare_cached(STAGE)?;
+    let stage: Option<String> =
+        select.query_row(params![view, integer(generation)], |row| row.get(0)).optional()?;
+    Ok(stage.and_then(|stage| to_stage(&stage)).map(|stage| table_at(view, generation, stage)))
+}
+
+fn table_at(view: &str, generation: u64, stage: Stage) -> String {
+    match stage {
+        Stage::Beside => names::beside(view, generation),
+        Stage::Live { .. } => view.to_owned(),
+    }
+}
+
+/// Whether a view has a build that everybody reads.
+pub(super) fn is_live(connection: &Connection, view: &str) -> Result<bool, Error> {
+    connection.prepare_cached(LIVE)?.exists([view])
+}
+
+/// Finds or makes the build with this fingerprint. In a transaction that writes.
+pub(super) fn prepare(
+    connection: &Connection,
+    table: &Table,
+    fingerprint: [u8; 16],
+    anew: bool,
+) -> Result<Build, StoreError> {
+    names::check(table)?;
+    let failed = |error| failed(&format!("preparing the table of the view `{}`", table.name), error);
+    let mut builds = of_view(connection, &table.name)?;
+    let fits = |build: &Build| {
+        build.fingerprint == fingerprint && !(anew && matches!(build.stage, Stage::Live { .. }))
+    };
+    while let Some(build) = builds.iter().rposition(fits).map(|index| builds.remove(index)) {
+        let name = table_at(&table.name, build.generation, build.stage);
+        match definition::compare(connection, table, &name).map_err(failed)? {
+            Found::Same => {
+                definition::index(connection, table, build.generation, &name).map_err(failed)?;
+                return Ok(build);
+            }
+            Found::Other(what) => return Err(changed(&name, &what)),
+            // Somebody dropped it, perhaps because he was told to: what is left of it is not needed.
+            Found::Nothing => forget(connection, &build).map_err(failed)?,
+        }
+    }
+    make(connection, table, fingerprint)
+}
+
+fn make(connection: &Connection, table: &Table, fingerprint: [u8; 16]) -> Result<Build, StoreError> {
+    let view = &table.name;
+    let failed = |error| failed(&format!("making the table of the view `{view}`"), error);
+    let generation: u64 = connection
+        .prepare_cached(NEXT)
+        .and_then(|mut select| select.query_row([view.as_str()], |row| natural(row, 0)))
+        .map_err(failed)?;
+    let name = names::beside(view, generation);
+    refuse_taken(connection, &name)?;
+    if !is_live(connection, view).map_err(failed)? {
+        refuse_taken(connection, view)?;
+    }
+    definition::create(connection, table, &name)
+        .and_then(|()| definition::index(connection, table, generation, &name))
+        .and_then(|()| {
+            let stage = stage_text(Stage::Beside);
+            connection.prepare_cached(NEW)?.execute(params![
+                view.as_str(),
+                integer(generation),
+                fingerprint,
+                stage
+            ])
+        })
+        .map_err(failed)?;
+    let view = view.clone();
+    Ok(Build { view, generation, fingerprint, stage: Stage::Beside, position: Position::START })
+}
+
+/// Refuses a name under which there is something that is not ours to change.
+fn refuse_taken(connection: &Connection, name: &str) -> Result<(), StoreError> {
+    let found: Option<String> = connection
+        .prepare_cached("SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")
+        .and_then(|mut select| select.query_row([name], |row| row.get(0)).optional())
+        .map_err(|error| failed(&format!("looking for a table called `{name}`"), error))?;
+    match found {
+        None => Ok(()),
+        Some(what) => Err(StoreError::new(
+            StoreErrorKind::Foreign,
+            format!(
+                "there is a {what} called `{name}` in the database that does not belong to the view: give the view another \
+                 name, or rename the {what}"
+            ),
+        )),
+    }
+}
+
+/// Puts the build in the place of the live one. In a transaction that writes.
+pub(super) fn promote(connection: &Connection, build: &Build, transactional: bool) -> Result<(), StoreError> {
+    let Build { view, generation, .. } = build;
+    let failed = |error| failed(&format!("making build {generation} of `{view}` the live one"), error);
+    let builds = of_view(connection, view)?;
+    let Some(now) = builds.iter().find(|known| known.generation == *generation) else {
+        return Err(gone(build));
+    };
+    if now.stage == Stage::Beside {
+        for live in builds.iter().filter(|known| known.stage != Stage::Beside) {
+            remove(connection, live).map_err(failed)?;
+        }
+        connection
+            .execute_batch(&format!(
+                "ALTER TABLE {} RENAME TO {}",
+                quoted(&names::beside(view, *generation)),
+                quoted(view)
+            ))
+            .map_err(failed)?;
+    }
+    change(connection, build, stage_text(Stage::Live { transactional })).map_err(failed)
+}
+
+/// Removes a build, wherever it stands. In a transaction that writes.
+pub(super) fn discard(connection: &Connection, build: &Build) -> Result<(), StoreError> {
+    let Build { view, generation, .. } = build;
+    let builds = of_view(connection, view)?;
+    match builds.iter().find(|known| known.generation == *generation) {
+        Some(now) => remove(connection, now)
+            .map_err(|error| failed(&format!("removing build {generation} of `{view}`"), error)),
+        None => Ok(()),
+    }
+}
+
+fn remove(connection: &Connection, build: &Build) -> Result<(), Error> {
+    let name = table_at(&build.view, build.generation, build.stage);
+    connection.execute_batch(&format!("DROP TABLE IF EXISTS {}", quoted(&name)))?;
+    forget(connection, build)
+}
+
+/// Strikes a build out of the books.
+fn forget(connection: &Connection, build: &Build) -> Result<(), Error> {
+    let reader = build.reader();
+    work::forget(connection, &reader)?;
+    letters::forget(connection, &reader)?;
+    change(connection, build, GONE)
+}
+
+fn change(connection: &Connection, build: &Build, stage: &str) -> Result<(), Error> {
+    let view = build.view.as_str();
+    connection.prepare_cached(CHANGE)?.execute(params![view, integer(build.generation), stage]).map(drop)
+}
+
+/// There is no such build any more.
+pub(super) fn gone(build: &Build) -> StoreError {
+    let Build { view, generation, .. } = build;
+    StoreError::new(
+        StoreErrorKind::Missing,
+        format!(
+            "build {generation} of the view `{view}` is gone: another one has taken its place, or it was discarded"
+        ),
+    )
+}
+
+/// There is no build that everybody reads.
+pub(super) fn not_live(view: &str) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Missing,
+        format!("the view `{view}` is in no table yet: start the app that has it"),
+    )
+}
+
+/// Somebody changed the table.
+pub(super) fn changed(name: &str, what: &str) -> StoreError {
+    StoreError::corrupt(format!(
+        "somebody changed the table `{name}` by hand: {what}. Change it back; or drop it (`DROP TABLE {}`), and the app fills \
+         it anew when it is started",
+        quoted(name)
+    ))
+}
+
+/// Somebody dropped the table.
+pub(super) fn dropped(name: &str) -> StoreError {
+    StoreError::corrupt(format!(
+        "the table `{name}` is gone: somebody dropped it by hand. The app fills it anew when it is started"
+    ))
+}

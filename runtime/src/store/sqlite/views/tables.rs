@@ -1,0 +1,254 @@
+//! The tables that a connection knows, and the statements for them.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use rusqlite::{Connection, Error};
+
+use super::{
+    super::error::failed,
+    builds,
+    definition::{self, Found, list},
+    names::quoted,
+};
+use crate::{
+    read::{Build, Table, TableColumn},
+    store::StoreError,
+};
+
+/// A number that changes when any table of the database does, whoever changes it.
+const SCHEMA: &str = "PRAGMA schema_version";
+
+/// How many tables are remembered. Each has a fingerprint of its own, so there are hardly ever more than views.
+const MOST: usize = 256;
+
+/// Tables that were looked at, kept by a connection. Each transaction asks only whether a table was changed since, and
+/// then looks again.
+#[derive(Debug, Default)]
+pub(in super::super) struct Tables {
+    known: Vec<Known>,
+    /// What [`SCHEMA`] was when they were looked at.
+    seen: Option<i64>,
+    /// Whether it is known to be so still.
+    current: bool,
+}
+
+/// A table that is as it was made.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// Which build of the view; `None`: the live one, whichever it is.
+    generation: Option<u64>,
+    table: Arc<Table>,
+    pub(super) sql: Sql,
+}
+
+impl Tables {
+    /// At the beginning of a transaction: others may have changed tables before it.
+    pub(in super::super) fn begin(&mut self) {
+        self.current = false;
+    }
+
+    /// After a transaction was rolled back, which may have changed tables.
+    pub(in super::super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The table that everybody reads.
+    pub(super) fn live(
+        &mut self,
+        connection: &Connection,
+        table: &Arc<Table>,
+    ) -> Result<&mut Known, StoreError> {
+        self.find(connection, table, None, |connection| {
+            let failed = |error| failed(&format!("looking for the table of `{}`", table.name), error);
+            match builds::is_live(connection, &table.name).map_err(failed)? {
+                true => Ok(table.name.to_string()),
+                false => Err(builds::not_live(&table.name)),
+            }
+        })
+    }
+
+    /// The table of a build.
+    pub(super) fn of_build(
+        &mut self,
+        connection: &Connection,
+        table: &Arc<Table>,
+        build: &Build,
+    ) -> Result<&mut Known, StoreError> {
+        self.find(connection, table, Some(build.generation), |connection| {
+            let failed = |error| failed(&format!("looking for a build of `{}`", table.name), error);
+            builds::table(connection, &table.name, build.generation)
+                .map_err(failed)?
+                .ok_or_else(|| builds::gone(build))
+        })
+    }
+
+    fn find(
+        &mut self,
+        connection: &Connection,
+        table: &Arc<Table>,
+        generation: Option<u64>,
+        name: impl FnOnce(&Connection) -> Result<String, StoreError>,
+    ) -> Result<&mut Known, StoreError> {
+        self.look(connection).map_err(|error| failed("looking whether tables were changed", error))?;
+        let same = |known: &Known| {
+            known.generation == generation && (Arc::ptr_eq(&known.table, table) || known.table == *table)
+        };
+        let place = match self.known.iter().position(same) {
+            Some(place) => place,
+            None => {
+                let name = name(connection)?;
+                let found = definition::compare(connection, table, &name);
+                match found.map_err(|error| failed(&format!("looking at the table `{name}`"), error))? {
+                    Found::Same => {}
+                    Found::Other(what) => return Err(builds::changed(&name, &what)),
+                    Found::Nothing => return Err(builds::dropped(&name)),
+                }
+                if self.known.len() >= MOST {
+                    self.known.clear();
+                }
+                self.known.push(Known { generation, table: Arc::clone(table), sql: Sql::new(table, name) });
+                self.known.len().saturating_sub(1)
+            }
+        };
+        self.known.get_mut(place).ok_or_else(|| builds::not_live(&table.name))
+    }
+
+    fn look(&mut self, connection: &Connection) -> Result<(), Error> {
+        if !self.current {
+            let now = connection.prepare_cached(SCHEMA)?.query_one((), |row| row.get(0))?;
+            if self.seen != Some(now) {
+                self.known.clear();
+                self.seen = Some(now);
+            }
+            self.current = true;
+        }
+        Ok(())
+    }
+}
+
+/// The statements for a table. Their parameters are values of columns, in the order in which they are named.
+#[derive(Debug)]
+pub(super) struct Sql {
+    /// The name of the table.
+    pub(super) name: String,
+    /// All rows: all columns.
+    pub(super) select: String,
+    /// A row: key.
+    pub(super) find: String,
+    /// Row.
+    pub(super) put: String,
+    /// Row.
+    pub(super) ensure: String,
+    /// What the columns beside the key become, then what the whole row has to be.
+    pub(super) swap: String,
+    /// The whole row as it has to be.
+    pub(super) take_out: String,
+    /// Key.
+    pub(super) remove: String,
+    /// Statements that set or add to some of the columns.
+    partial: Vec<(Part, String)>,
+}
+
+/// What a statement does that changes some of the columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Values of these columns, then the key.
+    Set(Vec<usize>),
+    /// Numbers for these columns, the key, and the numbers again.
+    Add(Vec<usize>),
+}
+
+impl Sql {
+    fn new(table: &Table, name: String) -> Self {
+        let (to, key) = (quoted(&name), list(table.key_columns()));
+        let columns = list(&table.columns);
+        let places = vec!["?"; table.columns.len()].join(", ");
+        let by_key = all(table.key_columns(), "=");
+        let whole = all(&table.columns, "IS");
+        let rest: Vec<&TableColumn> = rest(table).collect();
+        let new: Vec<String> = rest.iter().map(|column| quoted(&column.name)).collect();
+        let new: Vec<String> = new.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+        let change = match new.is_empty() {
+            true => "NOTHING".to_owned(),
+            false => format!("UPDATE SET {}", new.join(", ")),
+        };
+        let insert = format!("INSERT INTO {to} ({columns}) VALUES ({places}) ON CONFLICT ({key}) DO");
+        let select = format!("SELECT {columns} FROM {to}");
+        let swap = match assignments(&rest) {
+            // A row that is all key becomes itself.
+            none if none.is_empty() => format!("UPDATE {to} SET {0} = {0} WHERE {whole}", first(table)),
+            assignments => format!("UPDATE {to} SET {assignments} WHERE {whole}"),
+        };
+        Self {
+            find: format!("{select} WHERE {by_key}"),
+            select,
+            put: format!("{insert} {change}"),
+            ensure: format!("{insert} NOTHING"),
+            swap,
+            take_out: format!("DELETE FROM {to} WHERE {whole}"),
+            remove: format!("DELETE FROM {to} WHERE {by_key}"),
+            partial: Vec::new(),
+            name,
+        }
+    }
+
+    /// The statement that changes these columns.
+    pub(super) fn partial(&mut self, table: &Table, part: &Part) -> &str {
+        let place = self.partial.iter().position(|(known, _)| known == part).unwrap_or_else(|| {
+            if self.partial.len() >= MOST {
+                self.partial.clear();
+            }
+            self.partial.push((part.clone(), part.sql(table, &self.name)));
+            self.partial.len().saturating_sub(1)
+        });
+        self.partial.get(place).map_or("", |(_, sql)| sql)
+    }
+}
+
+impl Part {
+    fn sql(&self, table: &Table, name: &str) -> String {
+        let name = quoted(name);
+        let by_key = all(table.key_columns(), "=");
+        let pick = |columns: &[usize]| -> Vec<String> {
+            let columns = columns.iter().filter_map(|&index| table.columns.get(index));
+            columns.map(|column| quoted(&column.name)).collect()
+        };
+        match self {
+            Self::Set(columns) => {
+                let set: Vec<String> = pick(columns).iter().map(|column| format!("{column} = ?")).collect();
+                format!("UPDATE {name} SET {} WHERE {by_key}", set.join(", "))
+            }
+            // Nothing and a number is nothing, and so is what is no number: the row is left alone then.
+            Self::Add(columns) => {
+                let columns = pick(columns);
+                let add: Vec<String> =
+                    columns.iter().map(|column| format!("{column} = {column} + ?")).collect();
+                let mut sql = format!("UPDATE {name} SET {} WHERE {by_key}", add.join(", "));
+                for column in columns {
+                    let _ = write!(sql, " AND {column} + ? IS NOT NULL");
+                }
+                sql
+            }
+        }
+    }
+}
+
+/// The columns that are not part of the key.
+pub(super) fn rest(table: &Table) -> impl Iterator<Item = &TableColumn> {
+    table.columns.iter().enumerate().filter(|(index, _)| !table.is_key(*index)).map(|(_, column)| column)
+}
+
+fn assignments(columns: &[&TableColumn]) -> String {
+    let set: Vec<String> = columns.iter().map(|column| format!("{} = ?", quoted(&column.name))).collect();
+    set.join(", ")
+}
+
+fn all<'a>(columns: impl IntoIterator<Item = &'a TableColumn>, is: &str) -> String {
+    let tests: Vec<String> =
+        columns.into_iter().map(|column| format!("{} {is} ?", quoted(&column.name))).collect();
+    tests.join(" AND ")
+}
+
+fn first(table: &Table) -> String {
+    table.columns.first().map_or_else(String::new, |column| quoted(&column.name))
+}

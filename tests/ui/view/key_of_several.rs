@@ -1,0 +1,57 @@
+// The ids of several aggregates as the key.
+use factum::{Aggregate, View};
+
+#[derive(Aggregate)]
+#[events {
+    #[creates]
+    Reported { text },
+    TextChanged { text },
+    Closed { #[audit] solution: String },
+    #[ends]
+    Removed,
+}]
+#[commands {
+    Report => Reported,
+    ChangeText => TextChanged,
+    Close => Closed,
+    Remove => Removed,
+}]
+pub struct Incident {
+    #[id]
+    pub number: u64,
+    pub text: String,
+}
+
+#[derive(Aggregate)]
+#[events {
+    #[creates]
+    Registered { name },
+    #[ends]
+    Removed,
+}]
+#[commands {
+    Register => Registered,
+    Remove => Removed,
+}]
+pub struct User {
+    #[id]
+    pub number: u64,
+    pub name: String,
+}
+
+#[derive(View)]
+#[view(of(Incident, User), remove_on(Incident::Removed, User::Removed))]
+pub struct OpenIncident {
+    #[key]
+    pub number: u64,
+    #[on(Reported, TextChanged)]
+    pub text: String,
+    #[on(Reported = true, Closed = false)]
+    pub open: bool,
+}
+
+fn main() {
+    // What is derived is there all the same.
+    let _ = <OpenIncident as factum::view::Row>::table();
+    let _ = <OpenIncident as View>::MODEL;
+}
