@@ -373,3 +373,34 @@ async fn a_view_that_has_changed_is_another_one() {
         }
     }
 }
+
+/// Programs in which a view has different levels, at the same time. The one that started last has its way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_levels_at_the_same_time_count_nothing_twice() {
+    use Consistency::{Eventual, Transactional};
+    for (kind, _) in crate::houses().await {
+        for (before, after) in [(Transactional, Eventual), (Eventual, Transactional)] {
+            let store = fresh(kind).await;
+            let old = app(&store).view::<Amounts>(before).start().await.unwrap();
+            let accounts = old.repository::<Account>();
+            accounts.execute(&1, open("ann")).await.unwrap();
+            accounts.execute(&1, pay(1)).await.unwrap();
+            let new = app(&store).view::<Amounts>(after).start().await.unwrap();
+            let mut paid = 1;
+            for _ in 0..5 {
+                paid += i64::from(accounts.execute(&1, pay(1)).await.is_ok());
+                paid += i64::from(new.repository::<Account>().execute(&1, pay(1)).await.is_ok());
+            }
+            assert_eq!(paid, 6, "on {kind}: who has the old level cannot write");
+            assert_eq!(
+                rows::<Amounts>(&new).await,
+                [Amounts { amount: 1, times: paid }],
+                "on {kind}, {before:?}"
+            );
+            old.shutdown().await;
+            accounts.execute(&1, pay(1)).await.unwrap_err();
+            assert_eq!(rows::<Amounts>(&new).await, [Amounts { amount: 1, times: paid }]);
+            new.shutdown().await;
+        }
+    }
+}

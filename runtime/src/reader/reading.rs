@@ -30,7 +30,9 @@ pub(super) struct Reading<'a> {
     pub(super) letters: u64,
     looked_at: Instant,
     measured: (Instant, u64),
-    /// When the next page may be read.
+    /// Whether it has been at the end.
+    caught_up: bool,
+    /// When the next page may be read, until then.
     not_before: Instant,
 }
 
@@ -53,11 +55,21 @@ impl<'a> Reading<'a> {
         });
         let (now, written) = (Instant::now(), position);
         let measured = (now, worker.shared.status.borrow().events);
-        let (written_at, looked_at, not_before) = (now, now, now);
+        let (written_at, looked_at, not_before, caught_up) = (now, now, now, false);
         worker.shared.enter(State::CatchingUp);
         // What was wished while nobody was at work is found at once.
         worker.shared.wished.store(true, Ordering::Release);
-        Ok(Self { worker, position, written, written_at, letters, looked_at, measured, not_before })
+        Ok(Self {
+            worker,
+            position,
+            written,
+            written_at,
+            letters,
+            looked_at,
+            measured,
+            caught_up,
+            not_before,
+        })
     }
 
     pub(super) async fn run(mut self) -> Result<Left, StoreError> {
@@ -82,6 +94,9 @@ impl<'a> Reading<'a> {
             let page = self.worker.events.read_all(self.worker.task.filter(), self.position, limit).await?;
             if !page.events.is_empty() {
                 if self.worker.shared.status.borrow().state == State::Full {
+                    self.worker.shared.enter(State::CatchingUp);
+                }
+                if !page.end {
                     self.worker.shared.enter(State::CatchingUp);
                 }
                 let (events, at) = (page.events.len(), page.events.last().map(|event| event.at));
@@ -120,6 +135,7 @@ impl<'a> Reading<'a> {
             }
             Next::GoOn => {}
         }
+        self.caught_up = true;
         self.worker.shared.enter(State::Live);
         self.rest().await?;
         Ok(None)
@@ -158,8 +174,7 @@ impl<'a> Reading<'a> {
                 (status.events_per_second, status.head) = (speed, head);
             });
         }
-        let catching_up = self.worker.shared.status.borrow().state == State::CatchingUp;
-        if let Some(most) = self.worker.pace.throttle.filter(|_| catching_up) {
+        if let Some(most) = self.worker.pace.throttle.filter(|_| !self.caught_up) {
             let events = u32::try_from(events).unwrap_or(u32::MAX);
             self.not_before =
                 self.not_before.max(Instant::now()) + Duration::from_secs(1) * events / most.max(1);
@@ -204,19 +219,19 @@ impl<'a> Reading<'a> {
 
     async fn attempt(&mut self, events: &[RecordedEvent], upto: Position) -> Result<Attempt, StoreError> {
         let blocked = self.blocked(events).await?;
-        let (mut free, mut letters) = (Vec::with_capacity(events.len()), Vec::new());
-        for event in events {
-            if blocked.contains(&event.stream) {
-                letters.push(self.letter(event, letters::WAITS.to_owned(), 0));
-            } else {
-                free.push(event.clone());
-            }
+        if blocked.is_empty() {
+            let taken = self.worker.task.take(events).await?;
+            let letters = self.letters_of(events, &taken.failed);
+            return self.write(upto, taken, letters, Vec::new()).await;
         }
+        let (behind, free): (Vec<_>, Vec<_>) =
+            events.iter().cloned().partition(|event| blocked.contains(&event.stream));
         let taken = match free.is_empty() {
             true => Taken::default(),
             false => self.worker.task.take(&free).await?,
         };
-        letters.extend(self.letters_of(&free, &taken.failed));
+        let mut letters = self.letters_of(&free, &taken.failed);
+        letters.extend(behind.iter().map(|event| self.letter(event, letters::WAITS.to_owned(), 0)));
         self.write(upto, taken, letters, Vec::new()).await
     }
 
