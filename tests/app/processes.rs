@@ -153,7 +153,7 @@ async fn two_that_start_at_the_same_time_agree() {
                     ours.execute(&number, pay(level as i64)),
                     theirs.execute(&next, pay(level as i64))
                 );
-                (one.unwrap(), two.unwrap());
+                drop((one.unwrap(), two.unwrap()));
             }
             let head = stores[0].head().await.unwrap();
             for app in [&one, &two] {

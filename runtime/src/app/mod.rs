@@ -21,7 +21,7 @@ pub use rebuild::{Rebuild, RebuildError};
 pub use running::RunningApp;
 
 use any_view::{AnyView, Typed};
-use options::Options;
+use options::{Options, Tell};
 use running::Core;
 use view::AppView;
 
@@ -50,7 +50,7 @@ pub enum Consistency {
 /// # use factum::{Aggregate, App, Consistency, View};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Aggregate)]
-/// # #[events { #[creates] Opened { by: String }, Changed { #[audit] amount: i64 } }]
+/// # #[events { #[creates] Opened { by }, Changed { amount: i64 } }]
 /// # #[commands { Open => Opened, Change => Changed }]
 /// # struct Account { #[id] number: u64, by: String, #[on(Changed += amount)] balance: i64 }
 /// #[derive(View, Debug, PartialEq)]
@@ -93,7 +93,7 @@ pub struct App {
     read_store: Option<Arc<dyn ReadStore>>,
     views: Vec<(Arc<dyn AnyView>, Consistency)>,
     options: Options,
-    progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
+    progress: Option<Tell>,
 }
 
 impl App {

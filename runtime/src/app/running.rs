@@ -9,7 +9,11 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{AppView, Consistency, Letters, Rebuild, RebuildError, ViewReader, options::Options, rebuild};
+use super::{
+    AppView, Consistency, Letters, Rebuild, RebuildError, ViewReader,
+    options::{Options, Tell},
+    rebuild,
+};
 use crate::{
     Aggregate, Repository, Transaction, read::ReadStore, reader::Status, repository, store::Store, view::View,
 };
@@ -20,7 +24,7 @@ pub(super) struct Core {
     pub(super) books: Arc<dyn ReadStore>,
     pub(super) views: Vec<Arc<AppView>>,
     pub(super) options: Options,
-    pub(super) progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
+    pub(super) progress: Option<Tell>,
     stopped: watch::Sender<bool>,
 }
 
@@ -30,7 +34,7 @@ impl Core {
         books: Arc<dyn ReadStore>,
         views: Vec<Arc<AppView>>,
         options: Options,
-        progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
+        progress: Option<Tell>,
     ) -> Arc<Self> {
         Arc::new(Self { events, books, views, options, progress, stopped: watch::Sender::new(false) })
     }

@@ -6,11 +6,12 @@ use tokio::time::sleep;
 
 use super::{
     App, AppView, Consistency, Core, StartError,
+    options::Tell,
     task::{Filling, Goal, is_alone, on_record, put_in_force},
 };
 use crate::{
     read::{Build, ReadStore, Stage},
-    reader::{Pace, Reader, Status},
+    reader::{Pace, Reader, State},
     store::{Capability, Standing, StoreError},
     view::RecordedUse,
 };
@@ -91,11 +92,11 @@ pub(super) fn fill(core: &Core, place: &Arc<AppView>, build: Build, goal: Goal, 
     reader
 }
 
-async fn tell_progress(reader: Reader, tell: Arc<dyn Fn(&Status) + Send + Sync>) {
+async fn tell_progress(reader: Reader, tell: Tell) {
     let mut watch = reader.watch();
     loop {
         let status = watch.borrow_and_update().clone();
-        let done = status.is_stopped() || status.state == crate::reader::State::Live;
+        let done = status.is_stopped() || status.state == State::Live;
         tell(&status);
         if done || watch.changed().await.is_err() {
             return;

@@ -118,10 +118,11 @@ impl<'a> Reading<'a> {
     /// Goes on behind events that it does not read, and waits if there is nothing more.
     async fn nothing_read(&mut self, last: Position, end: bool) -> Result<Option<Left>, StoreError> {
         self.position = self.position.max(last);
-        if self.position > self.written && self.written_at.elapsed() >= NOW_AND_THEN {
-            if let Attempt::Overtaken = self.write_position().await? {
-                return Ok(Some(Left::Overtaken));
-            }
+        if self.position > self.written
+            && self.written_at.elapsed() >= NOW_AND_THEN
+            && matches!(self.write_position().await?, Attempt::Overtaken)
+        {
+            return Ok(Some(Left::Overtaken));
         }
         self.publish();
         if !end {
