@@ -7,8 +7,8 @@ use proptest::{prelude::*, test_runner::TestRunner};
 
 use crate::{
     LEVELS, app,
-    domain::{Account, AccountCommand, Amounts, Balance, Fussy, Highest, fill, open, pay},
-    on_each, rows, table, until,
+    domain::{Account, AccountCommand, Amounts, Balance, Fussy, Highest, open, pay},
+    fresh, on_each, rows, table,
 };
 
 #[tokio::test]
