@@ -255,7 +255,9 @@ impl<'a> Reading<'a> {
         letters: Vec<Letter>,
         settled: Vec<Position>,
     ) -> Result<Attempt, StoreError> {
-        let changes_letters = !letters.is_empty() || !settled.is_empty();
+        // One that comes without events was there before.
+        let more = if upto > self.written { letters.len() as u64 } else { 0 };
+        let less = settled.len() as u64;
         let mut work = Work::new(self.worker.task.reader(), self.written, upto.max(self.written));
         (work.rows, work.processes, work.letters, work.settled) =
             (taken.rows, taken.processes, letters, settled);
@@ -267,9 +269,8 @@ impl<'a> Reading<'a> {
         }
         (self.written, self.written_at) = (upto.max(self.written), Instant::now());
         self.position = self.position.max(self.written);
-        if changes_letters {
-            self.letters = self.worker.books.count_letters(self.worker.task.reader()).await?;
-        }
+        self.letters = (self.letters + more).saturating_sub(less);
+        self.worker.shared.written.fetch_add(1, Ordering::AcqRel);
         self.publish();
         Ok(Attempt::Written)
     }
