@@ -1,6 +1,6 @@
-//! The contract of `Store`, on every store.
+//! The contracts of `Store` and of `ReadStore`, on every store.
 
-use factum::testing::contract_tests;
+use factum::testing::{contract::AsReadStore, contract_tests, read_contract_tests};
 #[cfg(all(feature = "jetstream", unix))]
 use factum_tests::nats::Stream;
 #[cfg(all(feature = "postgres", unix))]
@@ -10,6 +10,7 @@ use factum_tests::stores::Memory;
 use factum_tests::stores::SqliteFile;
 
 contract_tests!(memory, Memory::default(), reopens);
+read_contract_tests!(memory_read, AsReadStore(Memory::default()), reopens);
 
 #[cfg(feature = "sqlite")]
 contract_tests!(sqlite, SqliteFile::new(""), reopens);

@@ -9,6 +9,8 @@ mod domain;
 pub mod handler;
 mod open;
 pub mod process;
+#[cfg(feature = "jetstream")]
+pub mod publish;
 pub mod read;
 mod reader;
 mod replay;

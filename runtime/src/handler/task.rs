@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
-use super::{Delivery, Handler, HandlerError, Source, delivery::Trouble};
+use super::{Delivery, Handler, HandlerError, Source, Unavailable, delivery::Trouble};
 use crate::{
     app::Repositories,
     reader::{Failed, Taken, Task, Tries, panic_message},
@@ -30,7 +30,7 @@ impl<H: Handler> Handling<H> {
 
 impl<H: Handler> Task for Handling<H> {
     fn reader(&self) -> &str {
-        H::NAME
+        self.handler.name()
     }
 
     fn filter(&self) -> &Filter {
@@ -96,8 +96,11 @@ async fn in_order<H: Handler>(
             if let Some(error) = trouble.take() {
                 return Err(error);
             }
+            if let Some(away) = error.downcast_ref::<Unavailable>() {
+                return Err(StoreError::new(StoreErrorKind::Unavailable, away.to_string()));
+            }
             let attempts = tries.made();
-            tracing::debug!(handler = H::NAME, position = %event.position, attempts, "not dealt with: {error}");
+            tracing::debug!(handler = handler.name(), position = %event.position, attempts, "not dealt with: {error}");
             if !tries.allow_another().await {
                 return Ok(Some(Failed { index, error: with_causes(&*error), attempts }));
             }
@@ -122,7 +125,7 @@ async fn attempt<H: Handler>(
     let trouble = Arc::clone(trouble);
     let mut handled = JoinSet::new();
     handled.spawn(async move {
-        let delivery = Delivery::new(H::NAME, &event, attempt, &repositories, &trouble);
+        let delivery = Delivery::new(handler.name(), &event, attempt, &repositories, &trouble);
         for event in H::Source::decode(&event)? {
             handler.handle(&event, &delivery).await?;
         }
@@ -156,6 +159,6 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 
 impl<H: Handler> fmt::Debug for Handling<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handling").field(&H::NAME).finish()
+        f.debug_tuple("Handling").field(&self.handler.name()).finish()
     }
 }

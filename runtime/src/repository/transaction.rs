@@ -207,7 +207,7 @@ impl<S: Steps> Transaction<S> {
                 }
                 whole(TransactionErrorKind::Taken(Taken::of(&[], &claim, by)))
             }
-            attempt::Error::View(refused) => whole(TransactionErrorKind::View(refused)),
+            attempt::Error::View(refused) => whole(TransactionErrorKind::View(Box::new(refused))),
             attempt::Error::Failed(cause) => whole(TransactionErrorKind::Store(cause)),
             attempt::Error::Unknown(commit, cause) => whole(TransactionErrorKind::Unknown { commit, cause }),
         }
@@ -285,7 +285,7 @@ pub enum TransactionErrorKind {
     /// Another aggregate has a value that is to be unique.
     Taken(Taken),
     /// A transactional view cannot take what would be recorded.
-    View(ViewRefused),
+    View(Box<ViewRefused>),
     /// The aggregate could not be loaded.
     Load(LoadError),
     /// The store could not record the events, or the transaction makes no sense.
