@@ -82,6 +82,15 @@ pub(super) fn table(connection: &Connection, view: &str, generation: u64) -> Res
     Ok(stage.and_then(|stage| to_stage(&stage)).map(|stage| table_at(view, generation, stage)))
 }
 
+/// Whether a build is there that readers of events write.
+pub(super) fn is_filled(connection: &Connection, view: &str, generation: u64) -> Result<bool, Error> {
+    let mut select = connection.prepare_cached(STAGE)?;
+    let stage: Option<String> =
+        select.query_row(params![view, integer(generation)], |row| row.get(0)).optional()?;
+    let stage = stage.and_then(|stage| to_stage(&stage));
+    Ok(stage.is_some_and(|stage| stage != Stage::Live { transactional: true }))
+}
+
 fn table_at(view: &str, generation: u64, stage: Stage) -> String {
     match stage {
         Stage::Beside => names::beside(view, generation),

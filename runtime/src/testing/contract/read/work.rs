@@ -92,6 +92,20 @@ pub(super) async fn of_many_at_once_one_goes_on(store: Subject) {
     }
 }
 
+/// Else a reader that does not know yet would take events into it that are in it already.
+pub(super) async fn a_transactional_build_is_written_with_commits_only(store: Subject) {
+    let build = live(&store, &tickets(), vec![ticket(1, "one", None)]).await;
+    store.promote(&build, true).await.unwrap();
+    let work = work(&store, &tickets(), &build, vec![ticket(2, "two", None)], vec![number(1)]).await;
+    let after = work.after;
+    is_overtaken(store.write(work.clone()).await);
+    assert_eq!(store.position(&build.reader()).await.unwrap(), after);
+    assert_eq!(all(&store, &tickets()).await, [ticket(1, "one", None)]);
+    store.promote(&build, false).await.unwrap();
+    store.write(work).await.unwrap();
+    assert_eq!(all(&store, &tickets()).await, [ticket(2, "two", None)]);
+}
+
 pub(super) async fn a_row_that_does_not_fit_leaves_nothing(store: Subject) {
     let build = live(&store, &tickets(), vec![ticket(1, "one", None)]).await;
     let rows = vec![ticket(2, "two", None), vec![Value::Integer(3), Value::Null, Value::Null]];
