@@ -14,10 +14,14 @@ read_contract_tests!(memory_read, AsReadStore(Memory::default()), reopens);
 
 #[cfg(feature = "sqlite")]
 contract_tests!(sqlite, SqliteFile::new(""), reopens);
+#[cfg(feature = "sqlite")]
+read_contract_tests!(sqlite_read, AsReadStore(SqliteFile::new("")), reopens);
 
 // Not to be opened again: each is a database of its own.
 #[cfg(feature = "sqlite")]
 contract_tests!(sqlite_in_memory, || factum::open("sqlite::memory:"));
+#[cfg(feature = "sqlite")]
+read_contract_tests!(sqlite_in_memory_read, AsReadStore(|| factum::open("sqlite::memory:")));
 
 #[cfg(all(feature = "postgres", unix))]
 contract_tests!(postgres, Schema::new(), reopens);

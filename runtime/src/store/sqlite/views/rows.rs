@@ -23,6 +23,7 @@ pub(super) fn read(
     build: &Build,
     keys: &[Values],
 ) -> Result<Vec<Option<Values>>, StoreError> {
+    keys.iter().try_for_each(|key| table.check_key(key)).map_err(StoreError::invalid)?;
     let Session { connection, tables, .. } = session;
     let failed = |error| failed(&format!("reading rows of `{}`", table.name), error);
     let moment = connection.unchecked_transaction().map_err(failed)?;
