@@ -22,6 +22,9 @@ contract_tests!(sqlite_in_memory, || factum::open("sqlite::memory:"));
 #[cfg(all(feature = "postgres", unix))]
 contract_tests!(postgres, Schema::new(), reopens);
 
+#[cfg(all(feature = "postgres", unix))]
+read_contract_tests!(postgres_read, AsReadStore(Schema::new()), reopens);
+
 #[cfg(all(feature = "jetstream", unix))]
 contract_tests!(jetstream, Stream::new(), reopens);
 
