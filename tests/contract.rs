@@ -26,6 +26,9 @@ read_contract_tests!(sqlite_in_memory_read, AsReadStore(|| factum::open("sqlite:
 #[cfg(all(feature = "postgres", unix))]
 contract_tests!(postgres, Schema::new(), reopens);
 
+#[cfg(all(feature = "postgres", unix))]
+read_contract_tests!(postgres_read, AsReadStore(Schema::new()), reopens);
+
 #[cfg(all(feature = "jetstream", unix))]
 contract_tests!(jetstream, Stream::new(), reopens);
 
