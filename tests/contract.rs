@@ -14,13 +14,20 @@ read_contract_tests!(memory_read, AsReadStore(Memory::default()), reopens);
 
 #[cfg(feature = "sqlite")]
 contract_tests!(sqlite, SqliteFile::new(""), reopens);
+#[cfg(feature = "sqlite")]
+read_contract_tests!(sqlite_read, AsReadStore(SqliteFile::new("")), reopens);
 
 // Not to be opened again: each is a database of its own.
 #[cfg(feature = "sqlite")]
 contract_tests!(sqlite_in_memory, || factum::open("sqlite::memory:"));
+#[cfg(feature = "sqlite")]
+read_contract_tests!(sqlite_in_memory_read, AsReadStore(|| factum::open("sqlite::memory:")));
 
 #[cfg(all(feature = "postgres", unix))]
 contract_tests!(postgres, Schema::new(), reopens);
+
+#[cfg(all(feature = "postgres", unix))]
+read_contract_tests!(postgres_read, AsReadStore(Schema::new()), reopens);
 
 #[cfg(all(feature = "jetstream", unix))]
 contract_tests!(jetstream, Stream::new(), reopens);

@@ -136,7 +136,8 @@ pub struct ProcessChange {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkError {
-    /// Somebody else has gone on meanwhile, or the build is gone: this reader's view of things is out of date.
+    /// Somebody else has gone on meanwhile, or there are rows of a build that is gone, or that is live and transactional and so
+    /// is written with commits only: this reader's view of things is out of date.
     #[error("the reader `{reader}` is not where it was thought to be: somebody else does its work, or did")]
     Overtaken {
         /// The reader.

@@ -61,6 +61,7 @@ pub(crate) enum ViewBug {
     KeepsPositionsIn64Bits,
     IgnoresWhereTheReaderWas,
     ChecksThenWrites,
+    FillsWhatIsTransactional,
     WritesTheRestWithoutRows,
     ForgetsProcessesOfViews,
     IgnoresCase,

@@ -91,6 +91,7 @@ const FOUND_BY: &[(ViewBug, &[&str])] = &[
     (KeepsPositionsIn64Bits, &["work::any_position_can_be_kept"]),
     (IgnoresWhereTheReaderWas, &["work::who_was_overtaken_writes_nothing"]),
     (ChecksThenWrites, &["work::of_many_at_once_one_goes_on"]),
+    (FillsWhatIsTransactional, &["work::a_transactional_build_is_written_with_commits_only"]),
     (WritesTheRestWithoutRows, &["work::a_row_that_does_not_fit_leaves_nothing"]),
     (ForgetsProcessesOfViews, &["work::everything_is_written_together"]),
     (IgnoresCase, &["work::readers_are_kept_apart", "leases::pieces_of_work_are_kept_apart"]),

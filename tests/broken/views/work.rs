@@ -52,6 +52,9 @@ impl BrokenViews {
             }
             _ => {}
         }
+        if let (FillsWhatIsTransactional, Some(rows)) = (self.bug, &work.rows) {
+            store.promote(&rows.build, false).await?;
+        }
         self.change_rows(&mut work).await?;
         self.change_letters(&mut work).await?;
         self.change_processes(&mut work).await?;

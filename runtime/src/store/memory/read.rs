@@ -195,7 +195,8 @@ impl Books {
             return Err(overtaken);
         }
         if let Some(rows) = work.rows {
-            let Some(filling) = self.filling(&rows.build) else { return Err(overtaken) };
+            let behind = |filling: &&mut Filling| filling.stage != Stage::Live { transactional: true };
+            let Some(filling) = self.filling(&rows.build).filter(behind) else { return Err(overtaken) };
             filling.check(&rows.table)?;
             for key in rows.remove {
                 filling.set(key.into_iter().map(kept).collect(), None);

@@ -212,7 +212,7 @@ pub(super) async fn append(session: &Session, batch: &[Placed]) -> Result<Vec<Ou
     }
 }
 
-fn all_recorded(batch: &[Placed], Inserted { mut behind, now }: Inserted) -> Vec<Outcome> {
+pub(super) fn all_recorded(batch: &[Placed], Inserted { mut behind, now }: Inserted) -> Vec<Outcome> {
     let outcome = |placed: &Placed| {
         let recorded = Outcome::Recorded { behind, now };
         behind = behind.saturating_add_unsigned(placed.events() as u64);
@@ -222,7 +222,11 @@ fn all_recorded(batch: &[Placed], Inserted { mut behind, now }: Inserted) -> Vec
 }
 
 /// Records those commits of which every append goes where it was expected to go, and says what became of the others.
-async fn judge(session: &Session, batch: &[Placed], columns: &Columns<'_>) -> Result<Vec<Outcome>, Error> {
+pub(super) async fn judge(
+    session: &Session,
+    batch: &[Placed],
+    columns: &Columns<'_>,
+) -> Result<Vec<Outcome>, Error> {
     let keep_times = batch.first().is_some_and(Placed::keeps_times);
     let Columns { crowds, changes, keys, .. } = columns;
     let takes = &changes.takes;

@@ -97,6 +97,7 @@ macro_rules! __read_contract_cases {
                     any_position_can_be_kept
                     who_was_overtaken_writes_nothing
                     of_many_at_once_one_goes_on
+                    a_transactional_build_is_written_with_commits_only
                     a_row_that_does_not_fit_leaves_nothing
                     everything_is_written_together
                     readers_are_kept_apart
