@@ -41,14 +41,21 @@ pub(crate) fn key(
 
 /// `= value`
 pub(crate) fn value<T: Parse>(input: ParseStream<'_>, key: &Ident, what: &str) -> syn::Result<T> {
-    input.parse::<Token![=]>().map_err(|error| wrong(error.span(), key, what))?;
-    input.parse().map_err(|error: syn::Error| wrong(error.span(), key, what))
+    equals(input, key, what)?;
+    let end = input.is_empty();
+    input.parse().map_err(|error: syn::Error| wrong(if end { key.span() } else { error.span() }, key, what))
+}
+
+/// `=`; where nothing comes behind the key, there is nothing to point at but the key.
+fn equals(input: ParseStream<'_>, key: &Ident, what: &str) -> syn::Result<()> {
+    let place = if input.is_empty() { key.span() } else { input.span() };
+    input.parse::<Token![=]>().map(drop).map_err(|_| wrong(place, key, what))
 }
 
 /// `= path`, of `crate`.
 pub(crate) fn krate(input: ParseStream<'_>, key: &Ident) -> syn::Result<Path> {
     let what = "a path: `crate = my::factum`";
-    input.parse::<Token![=]>().map_err(|error| wrong(error.span(), key, what))?;
+    equals(input, key, what)?;
     input.call(Path::parse_mod_style).map_err(|error| wrong(error.span(), key, what))
 }
 
