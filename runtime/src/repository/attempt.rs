@@ -15,7 +15,8 @@ const UNKNOWN_ATTEMPTS: u32 = 5;
 /// … unless it took this long already: then the store has been patient itself.
 const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
-/// How often the rows of a commit are made anew because somebody else was faster.
+/// How often the rows of a commit are made anew because somebody else was faster, at least: also where whoever gives the command
+/// wants no other attempt after a conflict, because he knows nothing of rows.
 const STALE_ROWS: u32 = 20;
 
 /// What came of a commit, where nothing is wrong with it.
@@ -62,7 +63,8 @@ pub(super) async fn record(
             Err(AppendError::Taken { claim, by }) => return Err(Error::Taken { claim, by }),
             Err(AppendError::Row(refused)) => {
                 stale += 1;
-                if refused.reason != RowRefusal::Stale || stale >= STALE_ROWS {
+                let goes_on = stale < STALE_ROWS || retry.goes_on_after(stale);
+                if refused.reason != RowRefusal::Stale || !goes_on {
                     return Err(Error::View(ViewRefused::Row(refused)));
                 }
                 attempts -= 1;
