@@ -9,6 +9,7 @@ mod crowd;
 mod fields;
 mod once;
 mod recorded;
+mod runtimes;
 mod together;
 mod unique;
 mod warm;

@@ -153,9 +153,11 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             };
             // Whoever has a turn carries out those who wait behind it as well; in a task, because they depend on it.
             let Ok(runtime) = Handle::try_current() else { return Reply::Turn(turn, true) };
-            let Some(place) = turn.lead(|| self.ask.clone()) else { return Reply::Turn(turn, true) };
+            let Some(place) = turn.lead(runtime.id(), || self.ask.clone()) else {
+                return Reply::Turn(turn, true);
+            };
             waiting = place;
-            runtime.spawn(Batch::new(repository, stream, self.id, turn).run());
+            runtime.spawn(Batch::new(repository, stream, self.id, turn).run(runtime.id()));
         }
     }
 
