@@ -134,3 +134,36 @@ async fn what_goes_back_to_others_is_theirs() {
     assert_ne!(kept(&store, 1, 16).await.origin, own);
     assert_eq!((ledgers.snapshot_counts().checked, ledgers.snapshot_counts().different), (8, 0));
 }
+
+program!(doubted, 1, snapshot(every = 5));
+
+/// What is warm goes back to a snapshot too. Once others are found to be wrong, no command is decided on it any more.
+#[tokio::test]
+async fn what_is_warm_is_not_believed_either() {
+    let store = memory();
+    let ledgers = Repository::<doubted::Ledger>::new(Arc::clone(&store));
+    let from_elsewhere = async |id: u64| {
+        write!(doubted, &store, id, 1..=9).load(&id).await.unwrap();
+        kept(&store, id, 10).await;
+        change(&store, id, elsewhere).await;
+    };
+    // So many are checked.
+    for id in 100..108 {
+        from_elsewhere(id).await;
+        ledgers.load(&id).await.unwrap();
+    }
+    for id in 1..=2 {
+        from_elsewhere(id).await;
+        change(&store, id, |snapshot| set(snapshot, "total", 1_000)).await;
+    }
+    let balance = || ledgers.execute(&1, doubted::LedgerCommand::Balance);
+    let balanced = |total| doubted::LedgerEvent::Balanced { total };
+    // Nobody can see that it is wrong …
+    assert_eq!(balance().await.unwrap().events[0].event, balanced(1_000));
+    // … until one of many is looked at again.
+    while ledgers.snapshot_counts().different == 0 {
+        ledgers.load(&2).await.unwrap();
+        assert!(ledgers.snapshot_counts().used < 2_000, "none was looked at");
+    }
+    assert_eq!(balance().await.unwrap().events[0].event, balanced(45));
+}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
 
+mod batches;
 mod begins;
 mod distrust;
 mod prefixes;
@@ -37,6 +38,7 @@ macro_rules! program {
                 Added { step: u64 },
                 Renamed { owner },
                 Tagged { tag: String },
+                Balanced { #[audit] total: u64 = self.total },
                 #[ends]
                 Closed { #[audit] by: String },
             }]
@@ -47,6 +49,7 @@ macro_rules! program {
                 AddAll { steps: Vec<u64> } => Added,
                 Rename => Renamed,
                 Tag => Tagged,
+                Balance => Balanced,
                 Close => Closed,
             }]
             pub(crate) struct Ledger {

@@ -66,8 +66,8 @@ pub(super) struct Snapshots {
     met: AtomicU64,
     /// One of them was something else than the fold of its events.
     distrusted: AtomicBool,
-    /// The streams of which one is being written.
-    writing: Mutex<HashSet<StreamId>>,
+    /// The streams, and the stores in which they are, of which one is being written.
+    writing: Mutex<HashSet<(usize, StreamId)>>,
     counts: Mutex<SnapshotCounts>,
 }
 
@@ -99,10 +99,11 @@ impl Snapshots {
     }
 
     /// The turn to write a snapshot of this stream, unless somebody has it or there are enough.
-    fn turn(self: &Arc<Self>, stream: &StreamId) -> Option<Turn> {
+    fn turn(self: &Arc<Self>, store: &Arc<dyn Store>, stream: &StreamId) -> Option<Turn> {
         let mut writing = lock(&self.writing);
-        let free = writing.len() < MOST && writing.insert(stream.clone());
-        free.then(|| Turn { snapshots: Arc::clone(self), stream: stream.clone() })
+        let what = (Arc::as_ptr(store).addr(), stream.clone());
+        let free = writing.len() < MOST && writing.insert(what.clone());
+        free.then(|| Turn { snapshots: Arc::clone(self), what })
     }
 }
 
@@ -114,12 +115,12 @@ enum Trust {
 
 struct Turn {
     snapshots: Arc<Snapshots>,
-    stream: StreamId,
+    what: (usize, StreamId),
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        lock(&self.snapshots.writing).remove(&self.stream);
+        lock(&self.snapshots.writing).remove(&self.what);
     }
 }
 
@@ -183,7 +184,7 @@ pub(super) fn keep_when_due<A: Aggregate>(store: &Arc<dyn Store>, stream: &Strea
         return;
     }
     if let Some(state) = loaded.fold.state()
-        && let Some(turn) = Snapshots::of::<A>().turn(stream)
+        && let Some(turn) = Snapshots::of::<A>().turn(store, stream)
     {
         let (state, store) = (rule.encode(state), Arc::clone(store));
         let origin = loaded.basis.origin.unwrap_or(*HERE);
@@ -314,7 +315,8 @@ impl<A: Aggregate> Begun<'_, A> {
                 version = %snapshot.version,
                 fields = fields.join(", "),
                 "a snapshot is not what its events come to. What the fold calls was changed, or a type in the state, where the \
-                 derive cannot see it: raise `epoch` in `#[aggregate(snapshot(…))]` of `{}`. The events were folded, and until                  it ends this process uses no snapshot that others made",
+                 derive cannot see it: raise `epoch` in `#[aggregate(snapshot(…))]` of `{}`. The events were folded, and until \
+                 it ends this process uses no snapshot that others made",
                 A::MODEL.name,
             );
         }
@@ -361,7 +363,7 @@ struct Keep<A: Aggregate> {
 
 impl<A: Aggregate> Keep<A> {
     async fn carry_out(self) {
-        let Turn { snapshots, stream } = &self.turn;
+        let Turn { snapshots, what: (_, stream) } = &self.turn;
         match self.write(stream).await {
             Ok(()) => snapshots.count(|counts| counts.kept += 1),
             Err(error) => {
