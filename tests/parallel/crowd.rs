@@ -446,6 +446,23 @@ async fn nobody_waits_for_ever() {
     assert_eq!(balance(&accounts).await, 7);
 }
 
+/// … nor of those who come when it has not moved for long: they do not wait at all.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_where_nothing_moves() {
+    let chaos = Arc::new(ChaosStore::new(memory()));
+    let accounts = Repository::<Account>::new(Arc::clone(&chaos) as Arc<_>);
+    registered(&accounts, 1, "ann@example.org").await;
+    chaos.inject(1, Fault::RequestLost);
+    let mut stuck = pin!(accounts.execute(&1, book(1)).into_future());
+    assert!(futures_util::poll!(&mut stuck).is_pending());
+    tokio::time::advance(Duration::from_secs(3)).await;
+    let begun = tokio::time::Instant::now();
+    accounts.execute(&1, book(2)).await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    stuck.await.unwrap();
+    assert_eq!(balance(&accounts).await, 3);
+}
+
 /// Lines need a runtime; without one, commands meet in the store.
 #[test]
 fn it_works_without_a_runtime() {

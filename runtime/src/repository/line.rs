@@ -13,13 +13,14 @@ use std::{
     convert::Infallible,
     hash::RandomState,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use quick_cache::{Lifecycle, UnitWeighter, sync::Cache};
 use tokio::{
     runtime::{Handle, Id},
     sync::oneshot,
+    time::Instant,
 };
 
 use super::{ExecuteError, Receipt, ask::Ask, load::Loaded};
