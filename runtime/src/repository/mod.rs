@@ -60,6 +60,8 @@ const WARM: usize = 1_024;
 /// Where there is no append that would prove it, because the command is refused, leads to nothing, or was meant for another
 /// version, what is missing is read first. So the answer is the same as without, and [`load`](Self::load) reads the store
 /// always. An outcome that is unknown, an error or a command that is dropped on its way leaves nothing that could be wrong.
+/// One thing is not noticed: a store that has lost what it had acknowledged, because a backup was restored or a replica took over
+/// that was behind, and in which other events stand at the same versions by now. Restart the programs that used it.
 ///
 /// # Many commands to one aggregate
 ///

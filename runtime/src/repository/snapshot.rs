@@ -368,7 +368,11 @@ impl<A: Aggregate> Keep<A> {
             Ok(()) => snapshots.count(|counts| counts.kept += 1),
             Err(error) => {
                 snapshots.count(|counts| counts.failed += 1);
-                tracing::warn!(%stream, version = %self.version, "no snapshot is kept: {error}");
+                // A state that cannot be kept is due again with each load.
+                match snapshots.counts().failed {
+                    1 => tracing::warn!(%stream, version = %self.version, "no snapshot is kept: {error}"),
+                    _ => tracing::debug!(%stream, version = %self.version, "no snapshot is kept: {error}"),
+                }
             }
         }
     }
