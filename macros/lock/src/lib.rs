@@ -6,6 +6,7 @@
 
 mod compare;
 mod format;
+mod parts;
 mod place;
 
 use std::{collections::BTreeMap, fmt};
@@ -37,6 +38,12 @@ impl Event {
         self.name == published.name || self.former.iter().any(had)
     }
 
+    /// Whether both carry the same. Their texts are compared, as those are what is kept.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.shape().to_string() == other.shape().to_string()
+    }
+
     /// What it carries, in one line: `{ solution: String }`.
     #[must_use]
     pub fn shape(&self) -> Shape<'_> {
@@ -54,7 +61,8 @@ impl fmt::Display for Shape<'_> {
             return f.write_str("{}");
         }
         for (index, (name, ty)) in self.0.iter().enumerate() {
-            write!(f, "{} {}: {ty}", if index == 0 { "{" } else { "," }, format::escaped_member(name))?;
+            let (name, ty) = (format::escaped_member(name), format::escaped_type(ty));
+            write!(f, "{} {name}: {ty}", if index == 0 { "{" } else { "," })?;
         }
         f.write_str(" }")
     }

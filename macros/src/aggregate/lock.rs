@@ -154,8 +154,7 @@ fn is_gone(model: &Model, lock: &Lock, contradiction: &Contradiction, errors: &m
     let name = &published.name;
     let new = |event: &&Event| !lock.events().any(|other| other.name == event.stored);
     let news: Vec<_> = model.events.iter().filter(new).collect();
-    let alike =
-        news.iter().find(|event| !event.payload.is_empty() && declared(event).fields == published.fields);
+    let alike = news.iter().find(|event| !event.payload.is_empty() && declared(event).is_like(published));
     let named = similar(name, news.iter().map(|event| event.stored.as_str()));
     let renamed = alike.or_else(|| news.iter().find(|event| Some(event.stored.as_str()) == named));
     let (span, fix): (Span, _) = match renamed {
