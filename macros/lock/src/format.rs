@@ -308,11 +308,11 @@ fn unescaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Event;
+    use crate::{Event, Past};
 
     fn event(name: &str, schema: u32, fields: &[(&str, &str)]) -> Event {
         let fields = fields.iter().map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned())).collect();
-        Event { name: name.to_owned(), schema, fields, former: Vec::new() }
+        Event { name: name.to_owned(), schema, fields, past: Past::default() }
     }
 
     #[test]

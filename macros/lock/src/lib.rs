@@ -7,12 +7,15 @@
 mod compare;
 mod format;
 mod parts;
+mod past;
 mod place;
+mod read;
 
 use std::{collections::BTreeMap, fmt};
 
 pub use compare::{Contradiction, Kind};
 pub use format::{FORMAT, Problem, Unreadable};
+pub use past::{Difference, Member, Past};
 pub use place::{FOLDER, Mode, UPDATE, VARIABLE, events_file, payloads_file};
 
 /// The fields of an event: the type, as it is written, of each member of the payload.
@@ -27,15 +30,15 @@ pub struct Event {
     pub schema: u32,
     /// What it carries.
     pub fields: Fields,
-    /// Other names under which it was stored, each with the schema version from which on it was not any more.
-    pub former: Vec<(String, u32)>,
+    /// What of it was otherwise in earlier schema versions.
+    pub past: Past,
 }
 
 impl Event {
     /// Whether this published version is one of the event that is declared like this.
     fn is_past_or_present(&self, published: &Self) -> bool {
         let had = |(name, until): &(String, u32)| *name == published.name && published.schema < *until;
-        self.name == published.name || self.former.iter().any(had)
+        self.name == published.name || self.past.names.iter().any(had)
     }
 
     /// Whether both carry the same. Their texts are compared, as those are what is kept.
@@ -133,12 +136,12 @@ impl Lock {
     }
 
     /// The published events, sorted.
-    pub fn events(&self) -> impl Iterator<Item = Event> {
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = Event> {
         self.events.iter().map(|((name, schema), fields)| Event {
             name: name.clone(),
             schema: *schema,
             fields: fields.clone(),
-            former: Vec::new(),
+            past: Past::default(),
         })
     }
 

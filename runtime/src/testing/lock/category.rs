@@ -9,13 +9,13 @@ use std::{
     str::FromStr,
 };
 
-use factum_lock::Payloads;
+use factum_lock::{Member, Past, Payloads};
 use serde::{Deserialize, Deserializer, de};
 
 use super::payload;
 use crate::{
     Aggregate, Decoded, Event as _, Fold,
-    model::{Change, EventModel, SchemaChange},
+    model::{Change, EventModel, PayloadModel, SchemaChange},
     testing::sample::{Found, Sampler, TAME, sample},
 };
 
@@ -115,7 +115,7 @@ impl<A: Aggregate> Events for Of<A> {
                 .iter()
                 .map(|field| (field.member.to_owned(), field.ty.to_owned()))
                 .collect(),
-            former: event.evolution.iter().filter_map(former).collect(),
+            past: past(event),
         };
         A::MODEL.events.iter().map(event).collect()
     }
@@ -203,12 +203,36 @@ impl<A: Aggregate> Events for Of<A> {
     }
 }
 
-/// The name that the event had before, and the schema version that ended it.
-fn former(change: &SchemaChange) -> Option<(String, u32)> {
-    match change.change {
-        Change::EventRenamed { from } => Some((from.to_owned(), change.schema)),
-        _ => None,
+/// What is declared of the event's earlier schema versions.
+fn past(event: &EventModel) -> Past {
+    let changes = || event.evolution.iter().map(|SchemaChange { schema, change }| (*schema, change));
+    let member = |payload: &PayloadModel| Member {
+        name: payload.member.to_owned(),
+        since: changes()
+            .find_map(|(schema, change)| {
+                matches!(change, Change::Added { field } if *field == payload.name).then_some(schema)
+            })
+            .unwrap_or(1),
+        names: changes()
+            .filter_map(|(schema, change)| match change {
+                Change::Renamed { field, from } if *field == payload.name => {
+                    Some(((*from).to_owned(), schema))
+                }
+                _ => None,
+            })
+            .collect(),
+        flattened: payload.flattened,
+    };
+    let mut past = Past { members: event.payload.iter().map(member).collect(), ..Past::default() };
+    for (schema, change) in changes() {
+        match change {
+            Change::EventRenamed { from } => past.names.push(((*from).to_owned(), schema)),
+            Change::Removed { member } => past.removed.push(((*member).to_owned(), schema)),
+            Change::Upcast { with: Some(_) } => past.upcast = past.upcast.max(schema.checked_sub(1)),
+            Change::Upcast { with: None } | Change::Added { .. } | Change::Renamed { .. } => {}
+        }
     }
+    past
 }
 
 fn panicked(cause: &(dyn Any + Send)) -> String {

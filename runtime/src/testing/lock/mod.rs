@@ -34,8 +34,7 @@ use std::{
 };
 
 use factum_lock::{
-    Contradiction, Event, FOLDER, Kind, Lock, Mode, Payloads, UPDATE, Unreadable, VARIABLE, events_file,
-    payloads_file,
+    Contradiction, Event, FOLDER, Kind, Lock, Mode, Payloads, UPDATE, VARIABLE, events_file, payloads_file,
 };
 
 pub use category::Category;
@@ -98,8 +97,9 @@ pub fn check(
     variable: Option<&str>,
     categories: &[Category],
 ) -> Result<Vec<String>, Disagreement> {
+    let krate = folder.as_ref();
     let mut visit =
-        Visit { folder: folder.as_ref().join(FOLDER), replaced: Vec::new(), found: Disagreement::default() };
+        Visit { krate, folder: krate.join(FOLDER), replaced: Vec::new(), found: Disagreement::default() };
     match Mode::of(variable) {
         Ok(mode) => {
             let mut seen = BTreeSet::new();
@@ -162,18 +162,20 @@ impl fmt::Display for Disagreement {
 impl std::error::Error for Disagreement {}
 
 /// One run over the folder.
-struct Visit {
+struct Visit<'a> {
+    /// Where the `Cargo.toml` is.
+    krate: &'a Path,
     folder: PathBuf,
     replaced: Vec<String>,
     found: Disagreement,
 }
 
-impl Visit {
+impl Visit<'_> {
     fn category(&mut self, category: &Category, mode: Mode) -> Result<(), String> {
         let name = category.name();
         let (events, payloads) = (events_file(name), payloads_file(name));
-        let lock = self.read(&events, |text| Lock::parse(name, text))?;
-        let golden = self.read(&payloads, |text| Payloads::parse(name, text))?;
+        let lock = Lock::read(self.krate, name)?;
+        let golden = Payloads::read(self.krate, name)?;
         if mode == Mode::Check && lock.is_none() {
             self.found.unpublished(name, format!("there is no `{FOLDER}/{events}`"));
             return Ok(());
@@ -197,6 +199,10 @@ impl Visit {
         let declared = category.declared();
         for contradiction in lock.contradictions(&declared) {
             let Contradiction { published: Event { name: event, schema, .. }, kind } = &contradiction;
+            // Earlier versions stay as they are, so the declaration has to agree with them.
+            if matches!(kind, Kind::Past(_)) {
+                continue;
+            }
             let same_form = matches!(kind, Kind::Changed { .. })
                 && golden.of(event, *schema).next().is_some()
                 && golden
@@ -340,18 +346,6 @@ impl Visit {
                     "it belongs to none of these aggregates: name its aggregate in `locked!`; if that is gone and no store holds its streams, remove the file".to_owned(),
                 );
             }
-        }
-    }
-
-    fn read<T>(
-        &self,
-        name: &str,
-        parse: impl Fn(&str) -> Result<T, Unreadable>,
-    ) -> Result<Option<T>, String> {
-        match fs::read_to_string(self.folder.join(name)) {
-            Ok(text) => parse(&text).map(Some).map_err(|error| format!("`{FOLDER}/{name}`, {error}")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("`{FOLDER}/{name}` cannot be read: {error}")),
         }
     }
 
