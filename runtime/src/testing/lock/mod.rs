@@ -98,8 +98,7 @@ pub fn check(
     categories: &[Category],
 ) -> Result<Vec<String>, Disagreement> {
     let krate = folder.as_ref();
-    let mut visit =
-        Visit { krate, folder: krate.join(FOLDER), replaced: Vec::new(), found: Disagreement::default() };
+    let mut visit = Visit { krate, folder: krate.join(FOLDER), found: Disagreement::default() };
     match Mode::of(variable) {
         Ok(mode) => {
             let mut seen = BTreeSet::new();
@@ -116,7 +115,7 @@ pub fn check(
         }
         Err(message) => visit.found.wrong(FOLDER, message),
     }
-    if visit.found.is_empty() { Ok(visit.replaced) } else { Err(visit.found) }
+    if visit.found.is_empty() { Ok(visit.found.replaced) } else { Err(visit.found) }
 }
 
 /// What was published and what is declared do not agree.
@@ -127,6 +126,8 @@ pub struct Disagreement {
     pub problems: Vec<String>,
     /// What is declared and not published yet.
     pub unpublished: Vec<String>,
+    /// What was published before and has been replaced all the same.
+    pub replaced: Vec<String>,
 }
 
 impl Disagreement {
@@ -145,6 +146,13 @@ impl Disagreement {
 
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.replaced.is_empty() {
+            write!(f, "`{FOLDER}/` was written, and what stood there before is replaced:")?;
+            for replaced in &self.replaced {
+                write!(f, "\n- {replaced}")?;
+            }
+            f.write_str("\n")?;
+        }
         write!(f, "`{FOLDER}/` and what is declared do not agree")?;
         for problem in &self.problems {
             write!(f, "\n- {problem}")?;
@@ -166,7 +174,6 @@ struct Visit<'a> {
     /// Where the `Cargo.toml` is.
     krate: &'a Path,
     folder: PathBuf,
-    replaced: Vec<String>,
     found: Disagreement,
 }
 
@@ -183,49 +190,15 @@ impl Visit<'_> {
         let mut lock = lock.unwrap_or_else(|| Lock::new(name));
         let mut golden = golden.unwrap_or_else(|| Payloads::new(name));
         if mode == Mode::Update {
-            self.replace(category, &lock, &mut golden);
+            let replaced = replace(category, &lock, &mut golden);
             lock = lock.updated(&category.declared());
             self.add(category, &mut golden);
             self.write(&events, &lock.to_string())?;
+            self.found.replaced.extend(replaced);
             self.write(&payloads, &golden.to_string())?;
         }
         self.compare(category, &lock, &golden);
         Ok(())
-    }
-
-    /// Takes back what contradicts the declaration.
-    fn replace(&mut self, category: &Category, lock: &Lock, golden: &mut Payloads) {
-        let name = category.name();
-        let declared = category.declared();
-        for contradiction in lock.contradictions(&declared) {
-            let Contradiction { published: Event { name: event, schema, .. }, kind } = &contradiction;
-            // Earlier versions stay as they are, so the declaration has to agree with them.
-            if matches!(kind, Kind::Past(_)) {
-                continue;
-            }
-            let same_form = matches!(kind, Kind::Changed { .. })
-                && golden.of(event, *schema).next().is_some()
-                && golden
-                    .of(event, *schema)
-                    .all(|payload| category.reads_back(event, *schema, payload).is_ok());
-            let what = if same_form { "accepted, since its payloads are what they were" } else { "REPLACED" };
-            self.replaced.push(format!("{name}: {what}: {contradiction}"));
-        }
-        let updated = lock.updated(&declared);
-        let current = |event: &str, schema: u32| {
-            declared.iter().any(|declared| declared.name == event && declared.schema == schema)
-        };
-        let stays = |event: &str, schema: u32, payload: &str| {
-            updated.has(event, schema)
-                && (!current(event, schema) || category.reads_back(event, schema, payload).is_ok())
-        };
-        for (event, schema, payload) in
-            golden.iter().filter(|(event, schema, payload)| !stays(event, *schema, payload))
-        {
-            self.replaced
-                .push(format!("{name}: REMOVED: the payload of `{event}` (schema {schema}) {payload}"));
-        }
-        golden.retain(stays);
     }
 
     /// Makes up payloads where there are none, or none that shows what there is now.
@@ -333,11 +306,18 @@ impl Visit<'_> {
 
     /// Files of the folder that no aggregate has.
     fn strangers(&mut self, categories: &BTreeSet<&str>) {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let names = fs::read_dir(&self.folder).and_then(|entries| {
+            let name =
+                |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+            entries.map(name).collect::<io::Result<Vec<_>>>()
+        });
+        let mut names = match names {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.found.wrong(FOLDER, format!("it cannot be read: {error}")),
+        };
         let ours: BTreeSet<_> =
             categories.iter().flat_map(|category| [events_file(category), payloads_file(category)]).collect();
-        let mut names: Vec<_> =
-            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         for name in names {
             if [".events", ".payloads"].iter().any(|end| name.ends_with(end)) && !ours.contains(&name) {
@@ -359,4 +339,38 @@ impl Visit<'_> {
             .and_then(|()| fs::write(path, text))
             .map_err(|error| format!("`{FOLDER}/{name}` cannot be written: {error}"))
     }
+}
+
+/// Takes back what contradicts the declaration, and gives what that is.
+fn replace(category: &Category, lock: &Lock, golden: &mut Payloads) -> Vec<String> {
+    let mut replaced = Vec::new();
+    let name = category.name();
+    let declared = category.declared();
+    for contradiction in lock.contradictions(&declared) {
+        let Contradiction { published: Event { name: event, schema, .. }, kind } = &contradiction;
+        // Earlier versions stay as they are, so the declaration has to agree with them.
+        if matches!(kind, Kind::Past(_)) {
+            continue;
+        }
+        let same_form = matches!(kind, Kind::Changed { .. })
+            && golden.of(event, *schema).next().is_some()
+            && golden.of(event, *schema).all(|payload| category.reads_back(event, *schema, payload).is_ok());
+        let what = if same_form { "accepted, since its payloads are what they were" } else { "REPLACED" };
+        replaced.push(format!("{name}: {what}: {contradiction}"));
+    }
+    let updated = lock.updated(&declared);
+    let current = |event: &str, schema: u32| {
+        declared.iter().any(|declared| declared.name == event && declared.schema == schema)
+    };
+    let stays = |event: &str, schema: u32, payload: &str| {
+        updated.has(event, schema)
+            && (!current(event, schema) || category.reads_back(event, schema, payload).is_ok())
+    };
+    for (event, schema, payload) in
+        golden.iter().filter(|(event, schema, payload)| !stays(event, *schema, payload))
+    {
+        replaced.push(format!("{name}: REMOVED: the payload of `{event}` (schema {schema}) {payload}"));
+    }
+    golden.retain(stays);
+    replaced
 }
