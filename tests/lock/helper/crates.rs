@@ -26,12 +26,16 @@ impl Crate {
         self.0.path().join("factum.lock").join(name)
     }
 
+    pub(super) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
     pub(super) fn events(&self) -> String {
-        fs::read_to_string(self.path("account.events")).unwrap()
+        self.read("account.events")
     }
 
     pub(super) fn payloads(&self) -> String {
-        fs::read_to_string(self.path("account.payloads")).unwrap()
+        self.read("account.payloads")
     }
 
     pub(super) fn check<A: factum::Aggregate>(&self) -> Result<Vec<String>, Disagreement> {

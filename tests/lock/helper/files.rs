@@ -7,7 +7,10 @@ use tempfile::TempDir;
 
 use super::{
     crates::{Crate, EVENTS},
-    samples::{both_events_added, event_added, event_added_elsewhere, published, strict, variant_renamed},
+    samples::{
+        basket, basket_with_more, both_events_added, event_added, event_added_elsewhere, published, strict,
+        variant_renamed,
+    },
 };
 
 #[test]
@@ -103,6 +106,36 @@ fn what_declares_the_events_of_both_branches_agrees_with_what_was_merged() {
     };
     assert_eq!(sorted(&base.payloads()), sorted(&all_lines(&payloads)));
     assert_eq!(sorted(&base.events()), sorted(&all_lines(&events)));
+}
+
+/// Lists may be empty, and the keys of a map are values.
+#[test]
+fn payloads_may_be_edited_by_hand() {
+    let krate = Crate::new();
+    assert_eq!(krate.update::<basket::Basket>(), Ok(vec![]));
+    let edit = |payload: &str| {
+        let text = format!("factum.lock 1\ncategory basket\n\nevent Packed 1 {payload}\n");
+        fs::write(krate.path("basket.payloads"), text).unwrap();
+    };
+    let one = r#"{"article":"Emma"}"#;
+    for payload in [
+        r#"{"tags":{"red":1},"lines":[],"days":{},"gift":null}"#.to_owned(),
+        format!(r#"{{"tags":{{}},"lines":[{one},{one}],"days":{{"7":[{one}],"9":[]}},"gift":{one}}}"#),
+    ] {
+        edit(&payload);
+        assert_eq!(krate.check::<basket::Basket>(), Ok(vec![]), "{payload}");
+        assert_eq!(krate.update::<basket::Basket>(), Ok(vec![]), "{payload}");
+        assert!(krate.read("basket.payloads").ends_with(&format!("\nevent Packed 1 {payload}\n")));
+    }
+    // What is in them counts all the same.
+    let problems = krate.problems::<basket_with_more::Basket>();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let new = "it carries `days[][].count`, `gift.count`, `lines[].count`, which was not there";
+    assert!(problems[0].contains(new), "{problems:?}");
+    // Where nothing is in any of them, nothing is known of it.
+    edit(&format!(r#"{{"tags":{{}},"lines":[],"days":{{"7":[]}},"gift":{one}}}"#));
+    let problems = krate.problems::<basket_with_more::Basket>();
+    assert!(problems[0].contains("it carries `gift.count`, which was not there"), "{problems:?}");
 }
 
 #[test]

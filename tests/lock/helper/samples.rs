@@ -246,6 +246,43 @@ account!(
     Pay => Paid, Close => Ended
 );
 
+/// What holds lists and maps, of lines like these.
+macro_rules! basket {
+    ($module:ident, { $($line:tt)* }) => {
+        pub(super) mod $module {
+            #![allow(dead_code, reason = "not all of it is used by all tests")]
+
+            use std::collections::BTreeMap;
+
+            use factum::Aggregate;
+            use serde::{Deserialize, Serialize};
+
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+            pub(crate) struct Line { $($line)* }
+
+            #[derive(Aggregate)]
+            #[aggregate(category = "basket")]
+            #[events { #[creates] Packed { tags, lines, days, gift } }]
+            #[commands { Pack => Packed }]
+            pub(crate) struct Basket {
+                #[id]
+                number: u64,
+                tags: BTreeMap<String, u32>,
+                lines: Vec<Line>,
+                days: BTreeMap<u8, Vec<Line>>,
+                gift: Option<Line>,
+            }
+        }
+    };
+}
+
+basket!(basket, { article: String });
+basket!(basket_with_more, {
+    article: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+});
+
 pub(super) mod panics {
     #![allow(dead_code, reason = "not all of it is used by all tests")]
 

@@ -28,9 +28,16 @@ pub(super) struct MadeUp {
     pub(super) payload: String,
     /// The variants of enums that are named in it.
     variants: Vec<&'static str>,
+    /// The maps in it that take any key, by their paths.
+    maps: BTreeSet<String>,
 }
 
 impl MadeUp {
+    /// The members, by their paths, that none of these payloads has.
+    pub(super) fn new_members(&self, known: &[&str]) -> Vec<String> {
+        payload::new_members(&self.payload, known, &self.maps)
+    }
+
     /// The variants that are named in none of these payloads.
     pub(super) fn new_variants(&self, known: &[&str]) -> Vec<&'static str> {
         let unknown = |variant: &&&str| !known.iter().any(|payload| payload::names(payload, variant));
@@ -125,13 +132,15 @@ impl<A: Aggregate> Events for Of<A> {
         let (mut shown, mut members) = (BTreeSet::new(), BTreeSet::new());
         for seed in TAME..TRIED {
             let sampler = if seed == TAME { Sampler::new(seed) } else { Sampler::new(seed).tame() };
-            let Found { value, variants: inner } =
+            let Found { value, variants: inner, maps } =
                 sampler.variant_found::<A::Event>(event).map_err(|error| error.to_string())?;
             let payload = value.encode().map_err(|error| error.to_string())?;
-            let found = payload::members(&payload);
-            // Something that is there in one payload and absent in another.
-            let presence = |(path, absent): &(String, bool)| {
-                members.contains(&(path.clone(), !absent)) && !members.contains(&(path.clone(), *absent))
+            let maps = maps.iter().filter_map(|place| place.strip_prefix(event));
+            let maps = maps.map(|path| path.strip_prefix('.').unwrap_or(path).to_owned()).collect();
+            let found = payload::members(&payload, &maps);
+            // Something that is there in one payload and absent or empty in another.
+            let presence = |(path, empty): &(String, bool)| {
+                members.contains(&(path.clone(), !empty)) && !members.contains(&(path.clone(), *empty))
             };
             if kept.is_empty()
                 || !inner.iter().all(|inner| shown.contains(inner))
@@ -141,7 +150,7 @@ impl<A: Aggregate> Events for Of<A> {
                 let variants = variants.filter(|variant| payload::names(&payload, variant)).collect();
                 shown.extend(inner);
                 members.extend(found);
-                kept.push(MadeUp { payload, variants });
+                kept.push(MadeUp { payload, variants, maps });
             }
             if kept.len() == KEPT {
                 break;

@@ -209,7 +209,7 @@ impl Visit<'_> {
             match category.made_up(&event) {
                 Ok(made_up) => {
                     for (index, made_up) in made_up.into_iter().enumerate() {
-                        let is_new = index == 0 && !payload::new_members(&made_up.payload, &known).is_empty();
+                        let is_new = index == 0 && !made_up.new_members(&known).is_empty();
                         if known.is_empty() || is_new || !made_up.new_variants(&known).is_empty() {
                             golden.add(&event, schema, made_up.payload);
                         }
@@ -290,8 +290,8 @@ impl Visit<'_> {
                 format!("no payload of `{event}` (schema {schema}) shows `{variant}`"),
             );
         }
-        let Some(now) = made_up.first().map(|made_up| &made_up.payload) else { return };
-        let new = payload::new_members(now, &known);
+        let Some(made_up) = made_up.first() else { return };
+        let (now, new) = (&made_up.payload, made_up.new_members(&known));
         if !new.is_empty() {
             self.found.wrong(
                 category.name(),
