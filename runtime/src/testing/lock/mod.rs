@@ -15,11 +15,13 @@
 //!
 //! - new events and schema versions are added, with payloads of made-up values, as many as show each variant of the enums
 //!   in them (up to sixteen), and what may be absent;
-//! - what contradicts the declaration is replaced, and told on the standard error. What is stored already could not be read
+//! - what contradicts the declaration is replaced, and told on the standard error, or first if the test fails. What is stored already could not be read
 //!   any more, so this is for events of which nothing is stored, and for types that go by another name.
 //!
-//! Earlier schema versions and their payloads stay for ever. Payloads may be added by hand, from a real store for example,
-//! and edited where made-up values make no sense.
+//! Earlier schema versions and their payloads stay for ever, so what the declaration gives their members for names has to
+//! be what was published. Payloads may be added by hand, from a real store for example, and edited where made-up values make
+//! no sense: the keys of a map are values, and a list, a map or an `Option` may be empty. Of what is empty in all payloads of a
+//! version, though, nothing is known, and it could change unseen.
 //!
 //! Commit the folder. Where two branches add events, both sides' lines are kept, in any order.
 
