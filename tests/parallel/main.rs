@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
 
 mod account;
+mod answered;
 mod building;
 mod creation;
 mod crowd;
