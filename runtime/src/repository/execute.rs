@@ -362,12 +362,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
 
     async fn since(&self, stream: &StreamId, version: Version) -> Result<Vec<Recorded<A::Event>>, LoadError> {
         let store = Arc::clone(&self.repository.store);
-        let mut history = super::History::new(store, stream.clone(), version.plus(1));
-        let mut events = Vec::new();
-        while let Some(event) = history.next().await {
-            events.push(event?);
-        }
-        Ok(events)
+        super::History::new(store, stream.clone(), version.plus(1)).all().await
     }
 
     /// Records the event that the command has for a conflict, in the state of now; `None` if there is no state or no place

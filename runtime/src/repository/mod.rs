@@ -3,7 +3,6 @@
 mod ask;
 mod attempt;
 mod batch;
-mod compare;
 mod constraint;
 mod decided;
 mod error;
@@ -193,12 +192,7 @@ impl<A: Aggregate> Repository<A> {
     /// # Errors
     /// The store cannot be read, or an event cannot be decoded.
     pub async fn history(&self, id: &A::Id) -> Result<Vec<Recorded<A::Event>>, LoadError> {
-        let mut history = self.history_stream(id);
-        let mut events = Vec::new();
-        while let Some(event) = history.next().await {
-            events.push(event?);
-        }
-        Ok(events)
+        self.history_stream(id).all().await
     }
 
     /// Everything that happened to the aggregate, oldest first, read page by page as it is asked for.

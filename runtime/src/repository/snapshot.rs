@@ -19,12 +19,13 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::{
-    LoadError, PAGE, compare,
+    LoadError, PAGE,
     load::{Loaded, Reading, Until},
     recorded,
 };
 use crate::{
     Aggregate, Event, Fold, SnapshotRule, Version,
+    codec::compare,
     store::{Capability, Payload, Snapshot, Store, StoreErrorKind, StreamId, StreamPage},
 };
 
@@ -329,7 +330,7 @@ impl<A: Aggregate> Begun<'_, A> {
     /// The fields in which this is something else than the state of the fold.
     fn differing(&self, fold: &Fold<A>, other: &str) -> Vec<String> {
         match fold.state().map(|state| self.rule.encode(state)) {
-            Some(Ok(state)) => compare::differing(&self.rule, &state, other),
+            Some(Ok(state)) => compare::differing(&|state| again(&self.rule, state).ok(), &state, other),
             Some(Err(_)) | None => compare::everything(),
         }
     }
@@ -406,11 +407,15 @@ impl<A: Aggregate> Keep<A> {
     }
 }
 
+/// The state, read and written once more.
+fn again<A>(rule: &SnapshotRule<A>, state: &str) -> Result<String, serde_json::Error> {
+    rule.decode(state).and_then(|state| rule.encode(&state))
+}
+
 /// Refuses a state that serde does not read as what it wrote: a snapshot of it would be another state.
 fn comes_back<A>(rule: &SnapshotRule<A>, state: &str) -> Result<(), String> {
-    let again = rule.decode(state).and_then(|state| rule.encode(&state));
-    let again = again.map_err(|error| format!("its state cannot be read back: {error}"))?;
-    match compare::differing(rule, state, &again) {
+    let read = again(rule, state).map_err(|error| format!("its state cannot be read back: {error}"))?;
+    match compare::differing(&|state| again(rule, state).ok(), state, &read) {
         fields if fields.is_empty() => Ok(()),
         fields => Err(format!("its state does not come back as it was written, in {}", fields.join(", "))),
     }

@@ -4,12 +4,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// Whether both are the same JSON.
-pub(super) fn same(one: &str, other: &str) -> bool {
-    let read = |text| serde_json::from_str::<Value>(text).ok();
-    read(one).is_some_and(|one| Some(one) == read(other))
-}
-
 /// The members, by their paths, that the payload has and none of the known ones.
 pub(super) fn new_members(payload: &str, known: &[&str]) -> Vec<String> {
     let known: BTreeSet<_> = known.iter().flat_map(|known| members(known)).map(|(path, _)| path).collect();
