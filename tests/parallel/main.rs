@@ -8,6 +8,7 @@ mod building;
 mod creation;
 mod crowd;
 mod fields;
+mod lost;
 mod once;
 mod recorded;
 mod runtimes;
