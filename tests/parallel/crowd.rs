@@ -359,6 +359,32 @@ async fn those_who_are_dropped_are_not_missed() {
     }
 }
 
+/// A place in the line is given up with the command: it does not stand between those who are left.
+#[tokio::test]
+async fn whoever_goes_away_leaves_no_gap() {
+    let (watched, accounts, _) = watched();
+    registered(&accounts, 1, "ann@example.org").await;
+    watched.take();
+    let lock = watched.requests.lock().await;
+    let one = give(&accounts, book(1));
+    let two = give(&accounts, book(2));
+    let alone = {
+        let accounts = accounts.clone();
+        tokio::spawn(async move { accounts.execute(&1, book(4)).once("key").await })
+    };
+    let three = give(&accounts, book(8));
+    settle().await;
+    alone.abort();
+    assert!(alone.await.unwrap_err().is_cancelled());
+    drop(lock);
+    for task in [one, two, three] {
+        task.await.unwrap().unwrap();
+    }
+    // With a command that goes alone between them, they would be recorded one by one.
+    assert_eq!(watched.take().appends, [1, 2]);
+    assert_eq!(balance(&accounts).await, 11);
+}
+
 mod bomb {
     use factum::Aggregate;
 

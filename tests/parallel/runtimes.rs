@@ -1,10 +1,14 @@
 //! Several runtimes of one process that share a repository: none depends on another one being driven.
 
 use std::{
+    future::IntoFuture,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
+    task::{Context, Poll, Waker},
+    thread,
     time::Duration,
 };
 
@@ -140,4 +144,34 @@ fn nobody_depends_on_a_runtime_that_is_gone() {
     let answered = two.block_on(async { timeout(Duration::from_secs(20), third).await });
     assert!(answered.expect("it waits for the other runtime").unwrap());
     assert_eq!(two.block_on(accounts.load(&1)).unwrap().unwrap().balance, 100);
+}
+
+/// A runtime that has shut down drops at once what it is given: whoever has the turn goes alone then, and does not try for ever.
+#[test]
+fn nobody_leads_on_a_runtime_that_is_gone() {
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        let stuck = Arc::new(Stuck::default());
+        let (one, two) = (runtime(), runtime());
+        two.block_on(registered(&Repository::new(Arc::new(stuck.store.clone())), 1, "ann@example.org"));
+        let accounts = Repository::<Account>::new(Arc::clone(&stuck) as Arc<dyn Store>);
+        let [mut first, mut second, mut third] =
+            [1, 10, 100].map(|amount| accounts.execute(&1, AccountCommand::Book { amount }).into_future());
+        let mut context = Context::from_waker(Waker::noop());
+        let handle = one.handle().clone();
+        let inside = handle.enter();
+        for waiting in [&mut first, &mut second, &mut third] {
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+        }
+        drop(one);
+        stuck.first.notify_one();
+        stuck.appends.store(2, Ordering::SeqCst);
+        for waiting in [&mut first, &mut second, &mut third] {
+            let Poll::Ready(outcome) = waiting.as_mut().poll(&mut context) else { panic!("it waits") };
+            outcome.unwrap();
+        }
+        drop(inside);
+        done.send(two.block_on(accounts.load(&1)).unwrap().unwrap().balance).unwrap();
+    });
+    assert_eq!(is_done.recv_timeout(Duration::from_secs(20)), Ok(111));
 }

@@ -7,6 +7,8 @@ mod begins;
 mod distrust;
 mod prefixes;
 mod refused;
+mod stores;
+mod told;
 
 use std::{sync::Arc, time::Duration};
 

@@ -19,12 +19,13 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::{
-    LoadError, PAGE, compare,
+    LoadError, PAGE,
     load::{Loaded, Reading, Until},
     recorded,
 };
 use crate::{
     Aggregate, Event, Fold, SnapshotRule, Version,
+    codec::compare,
     store::{Capability, Payload, Snapshot, Store, StoreErrorKind, StreamId, StreamPage},
 };
 
@@ -55,7 +56,7 @@ pub struct SnapshotCounts {
     pub unusable: u64,
     /// Snapshots that were kept.
     pub kept: u64,
-    /// Snapshots that could not be kept.
+    /// Snapshots that could not be kept. Where it is the state's fault, the log has a warning for the first one only.
     pub failed: u64,
 }
 
@@ -66,6 +67,8 @@ pub(super) struct Snapshots {
     met: AtomicU64,
     /// One of them was something else than the fold of its events.
     distrusted: AtomicBool,
+    /// It was told that there are states which cannot be kept.
+    told: AtomicBool,
     /// The streams, and the stores in which they are, of which one is being written.
     writing: Mutex<HashSet<(usize, StreamId)>>,
     counts: Mutex<SnapshotCounts>,
@@ -327,7 +330,7 @@ impl<A: Aggregate> Begun<'_, A> {
     /// The fields in which this is something else than the state of the fold.
     fn differing(&self, fold: &Fold<A>, other: &str) -> Vec<String> {
         match fold.state().map(|state| self.rule.encode(state)) {
-            Some(Ok(state)) => compare::differing(&self.rule, &state, other),
+            Some(Ok(state)) => compare::differing(&|state| again(&self.rule, state).ok(), &state, other),
             Some(Err(_)) | None => compare::everything(),
         }
     }
@@ -364,22 +367,31 @@ struct Keep<A: Aggregate> {
 impl<A: Aggregate> Keep<A> {
     async fn carry_out(self) {
         let Turn { snapshots, what: (_, stream) } = &self.turn;
-        match self.write(stream).await {
+        let kept = match self.sound() {
+            Ok(state) => self.write(stream, state).await,
+            // It is due again with each load, and is no better then.
+            Err(_) if snapshots.told.swap(true, Ordering::Relaxed) => {
+                return snapshots.count(|counts| counts.failed += 1);
+            }
+            Err(error) => Err(format!("{error}. This is said once for `{}`", A::MODEL.name)),
+        };
+        match kept {
             Ok(()) => snapshots.count(|counts| counts.kept += 1),
             Err(error) => {
                 snapshots.count(|counts| counts.failed += 1);
-                // A state that cannot be kept is due again with each load.
-                match snapshots.counts().failed {
-                    1 => tracing::warn!(%stream, version = %self.version, "no snapshot is kept: {error}"),
-                    _ => tracing::debug!(%stream, version = %self.version, "no snapshot is kept: {error}"),
-                }
+                tracing::warn!(%stream, version = %self.version, "no snapshot is kept: {error}");
             }
         }
     }
 
-    async fn write(&self, stream: &StreamId) -> Result<(), String> {
+    /// The state, if it can be kept.
+    fn sound(&self) -> Result<&str, String> {
         let state = self.state.as_ref().map_err(|error| format!("its state cannot be encoded: {error}"))?;
         comes_back(&self.rule, state)?;
+        Ok(state)
+    }
+
+    async fn write(&self, stream: &StreamId, state: &str) -> Result<(), String> {
         let page =
             self.store.read_stream(stream, self.version, 1).await.map_err(|error| error.to_string())?;
         let last = page.events.first().filter(|last| last.version == self.version);
@@ -389,17 +401,21 @@ impl<A: Aggregate> Keep<A> {
             last: last.ok_or("the event that it ends with is not in the stream")?.id,
             fingerprint: self.rule.fingerprint(),
             origin: self.origin,
-            state: Payload::json(state.as_str()),
+            state: Payload::json(state),
         };
         self.store.save_snapshot(snapshot).await.map_err(|error| error.to_string())
     }
 }
 
+/// The state, read and written once more.
+fn again<A>(rule: &SnapshotRule<A>, state: &str) -> Result<String, serde_json::Error> {
+    rule.decode(state).and_then(|state| rule.encode(&state))
+}
+
 /// Refuses a state that serde does not read as what it wrote: a snapshot of it would be another state.
 fn comes_back<A>(rule: &SnapshotRule<A>, state: &str) -> Result<(), String> {
-    let again = rule.decode(state).and_then(|state| rule.encode(&state));
-    let again = again.map_err(|error| format!("its state cannot be read back: {error}"))?;
-    match compare::differing(rule, state, &again) {
+    let read = again(rule, state).map_err(|error| format!("its state cannot be read back: {error}"))?;
+    match compare::differing(&|state| again(rule, state).ok(), state, &read) {
         fields if fields.is_empty() => Ok(()),
         fields => Err(format!("its state does not come back as it was written, in {}", fields.join(", "))),
     }

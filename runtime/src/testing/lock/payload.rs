@@ -4,12 +4,6 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// Whether both are the same JSON.
-pub(super) fn same(one: &str, other: &str) -> bool {
-    let read = |text| serde_json::from_str::<Value>(text).ok();
-    read(one).is_some_and(|one| Some(one) == read(other))
-}
-
 /// The members, by their paths, that the payload has and none of the known ones. Of what is empty in each of those, nothing
 /// is known, so nothing in it is new.
 pub(super) fn new_members(payload: &str, known: &[&str], maps: &BTreeSet<String>) -> Vec<String> {
