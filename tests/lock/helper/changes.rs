@@ -239,6 +239,7 @@ fn payloads_of_earlier_versions_are_read_for_ever() {
             "{problems:?}"
         );
         assert!(problems[0].contains("unknown variant `Card`"), "{problems:?}");
+        assert!(problems[0].ends_with("write real ones in `factum.lock/account.payloads`"), "{problems:?}");
     }
 }
 

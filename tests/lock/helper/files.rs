@@ -153,7 +153,7 @@ fn the_lock_of_an_aggregate_that_is_gone_is_found() {
     let result = check(krate.0.path(), None, &[Category::of::<published::Account>()]);
     assert_eq!(result, Ok(vec![]));
     let found = check(krate.0.path(), Some("update"), &[Category::of::<strict::Cave>()]).unwrap_err();
-    let gone = "it belongs to none of these aggregates: name its aggregate in `locked!`; if that is gone and no store holds its streams, remove the file";
+    let gone = "it belongs to none of these aggregates: name its aggregate in `locked!`; if that goes by another name now, keep its category with `#[aggregate(category = \"…\")]`; if it is gone and no store holds its streams, remove the file";
     assert!(found.problems.contains(&format!("account.events: {gone}")), "{found}");
     assert!(found.problems.contains(&format!("account.payloads: {gone}")), "{found}");
     assert!(krate.path("account.events").exists());

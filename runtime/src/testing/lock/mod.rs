@@ -261,7 +261,10 @@ impl Visit<'_> {
             } else if declared.iter().any(|declared| declared.name == event && declared.schema == schema) {
                 category.reads_back(event, schema, payload)
             } else {
-                category.reads(event, schema, payload)
+                // What was made up may be what a function rightly refuses: text where it wants a date.
+                category.reads(event, schema, payload).map_err(|error| {
+                    format!("{error}; if nothing like it can be stored, because its values were made up, write real ones in `{FOLDER}/{}`", payloads_file(name))
+                })
             };
             if let Err(message) = result {
                 self.found
@@ -325,7 +328,7 @@ impl Visit<'_> {
             if [".events", ".payloads"].iter().any(|end| name.ends_with(end)) && !ours.contains(&name) {
                 self.found.wrong(
                     &name,
-                    "it belongs to none of these aggregates: name its aggregate in `locked!`; if that is gone and no store holds its streams, remove the file".to_owned(),
+                    "it belongs to none of these aggregates: name its aggregate in `locked!`; if that goes by another name now, keep its category with `#[aggregate(category = \"…\")]`; if it is gone and no store holds its streams, remove the file".to_owned(),
                 );
             }
         }
