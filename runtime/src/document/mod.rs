@@ -19,7 +19,7 @@
 //! factum::document::write::<Cart>(directory)?;
 //!
 //! // in a test
-//! assert_eq!(factum::document::stale::<Cart>(directory)?, [""; 0]);
+//! assert_eq!(factum::document::stale::<Cart>(directory)?, [""; 0], "run `cargo run --example model`");
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
