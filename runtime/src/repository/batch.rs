@@ -8,6 +8,8 @@
 
 use std::{mem, sync::Arc};
 
+use tokio::runtime::Id;
+
 use super::{
     ExecuteError, PAGE, Repository, Retry,
     ask::Judged,
@@ -73,10 +75,10 @@ impl<A: Aggregate> Batch<A> {
         Self { store, retry, beside, stream, id, turn, seats: Vec::new(), sent: None }
     }
 
-    /// Carries out who waits, as long as somebody does.
-    pub(super) async fn run(mut self) {
+    /// Carries out who waits on this runtime, which it runs on, as long as somebody does.
+    pub(super) async fn run(mut self, runtime: Id) {
         loop {
-            self.seats = self.turn.company(COMMANDS);
+            self.seats = self.turn.company(runtime, COMMANDS);
             if self.seats.is_empty() {
                 return;
             }

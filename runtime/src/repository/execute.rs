@@ -161,10 +161,11 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     /// Waits for a turn, or for somebody who carries the command out.
     async fn wait(&self, stream: &StreamId, waiting: Waiting<A>) -> Reply<A> {
         let repository = self.repository;
-        let mut waiting = waiting;
+        let (mut waiting, mut led) = (waiting, false);
         loop {
             let turn = match timeout(PATIENCE, &mut waiting.reply).await {
-                Ok(Ok(Reply::Turn(turn, false))) => turn,
+                // The turn comes back where the task was dropped before it began: the runtime shuts down.
+                Ok(Ok(Reply::Turn(turn, false))) if !led => turn,
                 Ok(Ok(reply)) => return reply,
                 // Whoever was to carry it out has come to a sudden end before.
                 Ok(Err(_)) => return Reply::Turn(Turn::none(), true),
@@ -179,9 +180,11 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             };
             // Whoever has a turn carries out those who wait behind it as well; in a task, because they depend on it.
             let Ok(runtime) = Handle::try_current() else { return Reply::Turn(turn, true) };
-            let Some(place) = turn.lead(|| self.ask.clone()) else { return Reply::Turn(turn, true) };
-            waiting = place;
-            runtime.spawn(Batch::new(repository, stream, self.id, turn).run());
+            let Some(place) = turn.lead(runtime.id(), || self.ask.clone()) else {
+                return Reply::Turn(turn, true);
+            };
+            (waiting, led) = (place, true);
+            runtime.spawn(Batch::new(repository, stream, self.id, turn).run(runtime.id()));
         }
     }
 
@@ -385,12 +388,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
 
     async fn since(&self, stream: &StreamId, version: Version) -> Result<Vec<Recorded<A::Event>>, LoadError> {
         let store = Arc::clone(&self.repository.store);
-        let mut history = super::History::new(store, stream.clone(), version.plus(1));
-        let mut events = Vec::new();
-        while let Some(event) = history.next().await {
-            events.push(event?);
-        }
-        Ok(events)
+        super::History::new(store, stream.clone(), version.plus(1)).all().await
     }
 
     /// Records the event that the command has for a conflict, in the state of now; `None` if there is no state or no place
