@@ -115,10 +115,10 @@ impl TableColumn {
         match value {
             Value::Null if self.nullable => return Ok(()),
             Value::Null => return Err(format!("the column `{name}` needs a value")),
-            Value::RecordedAt(index) | Value::RecordedPosition(index) => {
-                if events.is_none_or(|events| *index >= events) {
-                    return Err(format!("nobody knows {value}, which is to stand in `{name}`"));
-                }
+            Value::RecordedAt(index) | Value::RecordedPosition(index)
+                if events.is_none_or(|events| *index >= events) =>
+            {
+                return Err(format!("nobody knows {value}, which is to stand in `{name}`"));
             }
             _ => {}
         }

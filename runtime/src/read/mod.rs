@@ -3,6 +3,8 @@
 //! A read store holds the tables of views, and keeps the books of everybody who reads events: how far each has come, what it
 //! could not deal with, and who is at work. [`MemoryStore`](crate::store::MemoryStore), `SqliteStore` and `PostgresStore` are
 //! read stores as well as event stores; an app that is told nothing else keeps its views where its events are.
+#![doc = ""]
+#![doc = include_str!("../../docs/read-stores.md")]
 
 mod check;
 mod query;

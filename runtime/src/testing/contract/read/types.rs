@@ -1,5 +1,7 @@
 //! Values of each type: they come back as they were written, make keys, and have an order.
 
+use std::slice;
+
 use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use uuid::Uuid;
 
@@ -187,7 +189,7 @@ pub(super) async fn each_makes_a_key(store: Subject) {
         // The same in pages of one row.
         let mut query = Query { limit: 1, ..query(&table) };
         for row in written {
-            assert_eq!(find(&store, &query).await, [row.clone()]);
+            assert_eq!(find(&store, &query).await, slice::from_ref(row));
             query.after = Some(behind(&query, row));
         }
         assert_eq!(find(&store, &query).await, Vec::<Values>::new());
@@ -217,7 +219,7 @@ pub(super) async fn each_has_its_order(store: Subject) {
                 let query = Query { order: Some(1), ..whose(&table, 1, test) };
                 column_of(find(&store, &query).await)
             };
-            assert_eq!(found(Test::Equals(value.clone())).await, [value.clone()], "{ty:?}");
+            assert_eq!(found(Test::Equals(value.clone())).await, slice::from_ref(value), "{ty:?}");
             assert_eq!(found(Test::AtLeast(value.clone())).await, values[index..], "{ty:?} {value}");
             assert_eq!(found(Test::Below(value.clone())).await, values[..index], "{ty:?} {value}");
         }
