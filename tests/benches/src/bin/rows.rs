@@ -18,9 +18,7 @@ use std::{
 
 use factum::{
     Position, Store,
-    read::{
-        ColumnType, Query, ReadStore, RowChange, RowOp, Rows, Table, TableColumn, Value, Values, Work,
-    },
+    read::{ColumnType, Query, ReadStore, RowChange, RowOp, Rows, Table, TableColumn, Value, Values, Work},
     store::{Append, Commit, Expected, Name, NewEvent, Payload, StreamId, Tail},
 };
 use factum_benches::{Error, measure::median};
@@ -59,7 +57,8 @@ const UPSERT: &str = "INSERT INTO by_hand.tickets (number, title, open, since, e
     SELECT n, t, true, clock_timestamp(), e FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS u (n, t, e) \
     ON CONFLICT (number) DO UPDATE SET (title, open, since, edits) = \
     (excluded.title, excluded.open, excluded.since, excluded.edits)";
-const CLOSE: &str = "UPDATE by_hand.tickets AS t SET open = false FROM unnest($1::bigint[]) AS u (n) WHERE t.number = u.n";
+const CLOSE: &str =
+    "UPDATE by_hand.tickets AS t SET open = false FROM unnest($1::bigint[]) AS u (n) WHERE t.number = u.n";
 const ADVANCE: &str = "UPDATE by_hand.readers SET position = $2 WHERE reader = $1 AND position = $2 - 1";
 
 #[tokio::main]
@@ -74,11 +73,8 @@ async fn main() -> Result<(), Error> {
     let hand = Hand::open(&server.url("by_hand")).await?;
     let mut rates: [Vec<f64>; 3] = Default::default();
     for round in 0..rounds {
-        let round = [
-            commits(&ours, length).await?,
-            commits(&hand, length).await?,
-            commits(&bare, length).await?,
-        ];
+        let round =
+            [commits(&ours, length).await?, commits(&hand, length).await?, commits(&bare, length).await?];
         println!("commits: {:.0} with rows, {:.0} by hand, {:.0} without rows", round[0], round[1], round[2]);
         rates.iter_mut().zip(round).for_each(|(rates, rate)| rates.push(rate));
     }
@@ -284,7 +280,9 @@ impl Hand {
 
     /// Rows per second.
     async fn pages(&self, length: Duration) -> Result<f64, Error> {
-        self.client.batch_execute("TRUNCATE by_hand.tickets; UPDATE by_hand.readers SET position = 0").await?;
+        self.client
+            .batch_execute("TRUNCATE by_hand.tickets; UPDATE by_hand.readers SET position = 0")
+            .await?;
         let (began, mut count, mut at) = (Instant::now(), 0, 0_i64);
         while began.elapsed() < length {
             let numbers: Vec<i64> = (count..count + PAGE).collect();
