@@ -9,6 +9,7 @@ use axum::{
 use factum::{Metadata, Version, store::IdempotencyKey};
 use helpdesk::domain::{IncidentCommand, IncidentNumber};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::error::Category;
 
 use super::problem::Problem;
 
@@ -84,7 +85,10 @@ impl<S: Send + Sync> FromRequest<S> for Command {
                 Problem::InvalidRequest(error.body_text())
             }
         })?;
-        serde_json::from_slice(&body).map(Self).map_err(|error| Problem::NotACommand(error.to_string()))
+        serde_json::from_slice(&body).map(Self).map_err(|error| match error.classify() {
+            Category::Data => Problem::NotACommand(error.to_string()),
+            _ => Problem::InvalidRequest(format!("the body is no JSON: {error}")),
+        })
     }
 }
 

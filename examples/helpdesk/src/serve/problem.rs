@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use factum::{Conflict, ExecuteError, LoadError, Rejection, Version, app::ReadError};
+use factum::{Conflict, ExecuteError, LoadError, Rejection, Version, ViewRefused, app::ReadError};
 use helpdesk::domain::{Incident, IncidentError, IncidentEvent, IncidentNumber};
 use serde::Serialize;
 use serde_json::json;
@@ -36,6 +36,8 @@ pub(super) enum Problem {
     TooLarge(String),
     #[error("the body is no command: {0}")]
     NotACommand(String),
+    #[error("it cannot be recorded: {0}")]
+    DoesNotFit(String),
     #[error("another command was given under this Idempotency-Key before: use a new key for a new command")]
     KeyReused,
     #[error(
@@ -95,6 +97,7 @@ impl Problem {
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "Not JSON"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
             Self::NotACommand(_) => (StatusCode::UNPROCESSABLE_ENTITY, "not-a-command", "Not a command"),
+            Self::DoesNotFit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "does-not-fit", "Cannot be recorded"),
             Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "Key used before"),
             Self::VersionRequired => {
                 (StatusCode::PRECONDITION_REQUIRED, "version-required", "Which version have you seen?")
@@ -142,6 +145,13 @@ impl Problem {
             ExecuteError::Conflict(conflict) => Self::Changed { number, conflict },
             ExecuteError::KeyReused { .. } => Self::KeyReused,
             error @ ExecuteError::Unknown { .. } => Self::Unknown(error.into()),
+            // Such as a number that no column of a list can hold.
+            ExecuteError::View { refused: refused @ ViewRefused::Project { .. }, .. } => {
+                Self::DoesNotFit(refused.to_string())
+            }
+            ExecuteError::View { refused: refused @ ViewRefused::Store { .. }, .. } => {
+                Self::Unavailable(refused.into())
+            }
             error @ ExecuteError::Store { .. } => Self::Unavailable(error.into()),
             ExecuteError::Load(error) => Self::of_load(number, error),
             error => Self::Internal(error.into()),
