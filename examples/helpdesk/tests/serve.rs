@@ -180,6 +180,12 @@ fn what_is_wrong_is_said_as_a_problem() {
             "{path} {headers:?} {command}"
         );
     }
+    // The README tells all of them.
+    let readme = include_str!("../README.md");
+    let problems = include_str!("../src/serve/problem.rs").split("(StatusCode::").skip(1);
+    for problem in problems.map(|line| line.split('"').nth(1).unwrap()) {
+        assert!(readme.contains(&format!("`{problem}`")), "{problem}");
+    }
     // A form of another site cannot send JSON without asking.
     let form = service.send("POST", &path, &[any, ("Content-Type", "text/plain")], close);
     assert_eq!((form.status(), form.problem()), (415, "not-json".to_owned()));

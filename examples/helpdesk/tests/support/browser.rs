@@ -71,7 +71,7 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
-        browser.size(1280, 860);
+        browser.size(1280, 740);
         Some(browser)
     }
 
