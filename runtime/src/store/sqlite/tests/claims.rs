@@ -289,7 +289,7 @@ async fn a_value_that_was_not_sorted_in_is_not_lost() {
         *holders = Holders::default();
         holders.look(connection, None).unwrap();
         let holder = |value| holders.of(connection, &value).unwrap();
-        Ok(values.clone().filter(|value| holder(*value) == Some(owner)).count())
+        Ok::<_, StoreError>(values.clone().filter(|value| holder(*value) == Some(owner)).count())
     });
     assert_eq!(held.unwrap(), 200);
 }
