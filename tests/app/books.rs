@@ -48,7 +48,7 @@ impl Troubled {
         }
         // Spread over the calls, and the same each time.
         let asked = self.asked.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-        (asked % 100 < self.lost).then_some(asked % 2 == 0)
+        (asked % 100 < self.lost).then_some(asked.is_multiple_of(2))
     }
 
     async fn ask<T, E: From<StoreError>>(&self, answer: BoxFuture<'_, Result<T, E>>) -> Result<T, E> {
