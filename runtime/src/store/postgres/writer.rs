@@ -15,7 +15,10 @@ use super::{
     connection::{Link, Unanswered},
     write::{self, Outcome, Placed},
 };
-use crate::store::{AppendError, StoreError, StoreErrorKind};
+use crate::{
+    observe,
+    store::{AppendError, StoreError, StoreErrorKind},
+};
 
 /// How many commits may wait, and so how many share a statement at most. Appends beyond it wait for their turn to wait.
 const MOST_COMMITS: usize = 1024;
@@ -157,6 +160,7 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
 /// Records the batch. One that the server refuses as a whole is given again commit by commit, so that none pays for
 /// another.
 async fn record(link: &Link, batch: Vec<Placed>) -> Vec<Answer> {
+    observe::group("postgres", batch.len());
     let batch = Arc::new(batch);
     match send(link, &batch).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
