@@ -48,15 +48,15 @@ async fn a_command_is_a_span_with_its_load_and_its_append() {
     assert_eq!(
         told_of,
         [
-            ["plain-1", "Open", "1", "recorded", "1"],
-            ["plain-1", "PayAll", "1", "recorded", "4"],
-            ["plain-1", "PayAll", "1", "nothing", "4"],
-            ["plain-2", "Pay", "1", "rejected", ""],
-            ["plain-1", "Pay", "1", "conflict", ""],
+            ["plain/1", "Open", "1", "recorded", "1"],
+            ["plain/1", "PayAll", "1", "recorded", "4"],
+            ["plain/1", "PayAll", "1", "nothing", "4"],
+            ["plain/2", "Pay", "1", "rejected", ""],
+            ["plain/1", "Pay", "1", "conflict", ""],
         ]
     );
     let load = &children(&given[1], "factum.load")[0];
-    assert_eq!(values(load, &["stream", "events", "snapshot", "version"]), ["plain-1", "1", "false", "1"]);
+    assert_eq!(values(load, &["stream", "events", "snapshot", "version"]), ["plain/1", "1", "false", "1"]);
     let append = &children(&given[1], "factum.append")[0];
     assert_eq!(values(append, &["events", "rows", "outcome"]), ["3", "0", "recorded"]);
     assert!(children(&given[2], "factum.append").is_empty());
@@ -116,7 +116,7 @@ async fn commands_to_one_aggregate_are_batches() {
         .map(|append| append.value("events").parse().unwrap())
         .collect();
     assert_eq!(appended, events);
-    assert_eq!(values(&batches[0], &["stream", "attempts"]), ["busy-1", "1"]);
+    assert_eq!(values(&batches[0], &["stream", "attempts"]), ["busy/1", "1"]);
     let waited = spans("factum.execute", "aggregate", "busy");
     assert_eq!(waited.iter().filter(|span| span.value("outcome") == "recorded").count(), 10);
 }
@@ -169,10 +169,10 @@ async fn a_load_that_begins_at_a_snapshot_says_so() {
     let begun = || async {
         let account = accounts.load(&1).await.unwrap().unwrap();
         assert_eq!(account.balance, 5);
-        spans("factum.load", "stream", "kept-1").last().unwrap().value("snapshot") == "true"
+        spans("factum.load", "stream", "kept/1").last().unwrap().value("snapshot") == "true"
     };
     until("a snapshot", begun).await;
-    let load = spans("factum.load", "stream", "kept-1").pop().unwrap();
+    let load = spans("factum.load", "stream", "kept/1").pop().unwrap();
     assert_eq!(load.value("version"), "6");
     let events: f64 = load.value("events").parse().unwrap();
     assert!(events < 4.0, "{load:?}");

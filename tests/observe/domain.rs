@@ -42,6 +42,7 @@ account!(payee, "payee");
 account!(kept, "kept", snapshot(every = 4));
 account!(seen, "seen");
 account!(troubled, "troubled");
+account!(noted, "noted");
 account!(full, "full");
 account!(grouped, "grouped");
 

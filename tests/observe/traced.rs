@@ -13,8 +13,9 @@ use std::{
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
-    span::{Attributes, Current, Id, Record},
+    span::{Attributes, Id, Record},
 };
+use tracing_core::span::Current;
 
 /// A span as it was when it was looked at.
 #[derive(Clone, Debug)]
@@ -22,8 +23,7 @@ pub struct Seen {
     pub name: &'static str,
     pub id: u64,
     pub parent: Option<u64>,
-    /// The names of all of its fields, set or not.
-    pub fields: Vec<&'static str>,
+    /// The fields that have been set.
     pub values: BTreeMap<&'static str, String>,
     metadata: &'static Metadata<'static>,
 }
@@ -88,8 +88,7 @@ impl Subscriber for Kept {
         };
         let mut values = BTreeMap::new();
         span.record(&mut Values(&mut values));
-        let fields = metadata.fields().iter().map(|field| field.name()).collect();
-        SEEN.lock().unwrap().push(Seen { name: metadata.name(), id, parent, fields, values, metadata });
+        SEEN.lock().unwrap().push(Seen { name: metadata.name(), id, parent, values, metadata });
         Id::from_u64(id)
     }
 
