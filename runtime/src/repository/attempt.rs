@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use tracing::Instrument as _;
+
 use super::{Retry, ViewRefused, beside::Company};
 use crate::{
-    Version,
+    Version, observe,
     read::RowRefusal,
     store::{AppendError, Claim, Commit, CommitId, Committed, Store, StoreError, StreamId},
 };
@@ -54,8 +56,16 @@ pub(super) async fn record(
         }
         attempts += 1;
         let id = commit.id;
-        let cause = match store.append(commit).await {
-            Ok(committed) => return Ok(Outcome::Recorded(id, Some(committed))),
+        let (rows, timer) = (observe::RowCounts::of_commit(&commit.rows), observe::Timer::start());
+        let span = observe::append(&commit);
+        let mut appending = store.append(commit).instrument(span);
+        let answer = (&mut appending).await;
+        observe::appended(appending.span(), &timer, &answer);
+        let cause = match answer {
+            Ok(committed) => {
+                rows.written();
+                return Ok(Outcome::Recorded(id, Some(committed)));
+            }
             Err(AppendError::Conflict { stream, actual, .. }) => {
                 return Ok(Outcome::Conflict { stream, actual });
             }

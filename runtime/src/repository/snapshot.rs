@@ -158,23 +158,23 @@ struct Restored<A: Aggregate> {
     check: bool,
 }
 
-/// The aggregate, from a snapshot on if there is one that can be used.
+/// The aggregate, from a snapshot on if there is one that can be used; the version of that one.
 pub(super) async fn load<A: Aggregate>(
     rule: SnapshotRule<A>,
     store: &Arc<dyn Store>,
     stream: &StreamId,
     id: &A::Id,
     reading: Reading,
-) -> Result<Loaded<A>, LoadError> {
+) -> Result<(Version, Loaded<A>), LoadError> {
     let begun = Begun { rule, snapshots: Snapshots::of::<A>(), store, stream, id, reading };
-    let mut loaded = match begun.restore().await {
-        Some(restored) => begun.finish(restored).await?,
-        None => begun.fold_all().await?,
+    let (from, mut loaded) = match begun.restore().await {
+        Some(restored) => (restored.snapshot.version, begun.finish(restored).await?),
+        None => (Version::NONE, begun.fold_all().await?),
     };
     if matches!(reading.until, Until::End) {
         keep_when_due(store, stream, &mut loaded);
     }
-    Ok(loaded)
+    Ok((from, loaded))
 }
 
 /// Has a snapshot written of what was loaded, or has come of it since, if the last one is long ago.
