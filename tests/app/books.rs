@@ -265,7 +265,7 @@ async fn a_read_store_that_is_away_is_waited_for() {
         let troubled = Troubled::new(Arc::clone(&store).read_store().unwrap(), 0, false);
         let app = app(&store)
             .read_store(troubled.clone())
-            .awaited_timeout(Duration::from_millis(100))
+            .awaited_timeout(Duration::from_secs(2))
             .view::<Amounts>(Consistency::Awaited)
             .start()
             .await

@@ -6,9 +6,10 @@ mod spans;
 
 use std::fmt;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use record::group;
 pub(crate) use record::{
-    Outcome, RowCounts, Timer, appended, batch, command, commands, conflict, folded, group, page, reader,
-    retries,
+    Outcome, RowCounts, Timer, appended, batch, command, commands, conflict, folded, page, reader, retries,
 };
 pub(crate) use spans::{append, attempt, batch_of, execute, handle, load, outcome, reading, transaction};
 

@@ -83,6 +83,7 @@ pub(crate) fn batch(aggregate: &str, commands: usize, events: usize) {
 }
 
 /// So many commits share a transaction of this store.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn group(store: &str, commits: usize) {
     note(&COMMIT_GROUP_SIZE, &[store], commits as f64);
 }
