@@ -149,6 +149,39 @@ impl Postgres {
         self.directory.join("data").join(name)
     }
 
+    /// What `psql` prints when it carries out this in a schema, as the server's superuser: the rows that it is asked for, one
+    /// in a line, with `|` between the columns.
+    ///
+    /// # Errors
+    /// What it says if it fails.
+    ///
+    /// # Panics
+    /// It is not installed.
+    pub fn psql(&self, schema: &str, sql: &str) -> Result<String, String> {
+        let port = self.port.to_string();
+        let output = Command::new(self.programs.join("psql"))
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "factum",
+            ])
+            .args(["-c", sql, "postgres"])
+            .env("PGOPTIONS", format!("-c search_path={schema}"))
+            .output()
+            .expect("psql can be run");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    }
+
     /// Certificates, users and ways in.
     fn encrypt(&self) {
         let data = data(&self.directory);
@@ -235,5 +268,13 @@ impl Harness for Schema {
 
     fn missing(&self) -> Option<String> {
         self.0.is_none().then(|| MISSING.to_owned())
+    }
+
+    fn meddle<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let (Some(server), Some(url)) = (Postgres::shared(), &self.0) else { return Ok(false) };
+            let schema = url.rsplit_once('=').map_or("", |(_, schema)| schema);
+            server.psql(schema, sql).map(|_| true).map_err(StoreError::invalid)
+        })
     }
 }

@@ -48,4 +48,13 @@ impl Harness for SqliteFile {
             factum::open(&format!("sqlite:{}{}", path.display(), self.options)).await
         })
     }
+
+    fn meddle<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            rusqlite::Connection::open(self.directory.path().join("store.db"))
+                .and_then(|connection| connection.execute_batch(sql))
+                .map(|()| true)
+                .map_err(|error| StoreError::invalid(format!("`{sql}` cannot be run")).because(error))
+        })
+    }
 }

@@ -7,8 +7,11 @@ pub mod copy;
 pub mod document;
 mod domain;
 pub mod handler;
+pub mod observe;
 mod open;
 pub mod process;
+#[cfg(feature = "jetstream")]
+pub mod publish;
 pub mod read;
 mod reader;
 mod replay;

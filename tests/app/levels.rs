@@ -7,8 +7,8 @@ use proptest::{prelude::*, test_runner::TestRunner};
 
 use crate::{
     LEVELS, app,
-    domain::{Account, AccountCommand, Amounts, Balance, Fussy, Highest, fill, open, pay},
-    on_each, rows, table, until,
+    domain::{Account, AccountCommand, Amounts, Balance, Fussy, Highest, open, pay},
+    fresh, on_each, rows, table,
 };
 
 #[tokio::test]
@@ -289,16 +289,6 @@ async fn same_rows(kind: &str, commands: &[(u64, AccountCommand)]) {
     assert!(at_each.windows(2).all(|two| two[0] == two[1]), "{at_each:#?}");
 }
 
-/// A new store of this kind.
-async fn fresh(kind: &str) -> Arc<dyn Store> {
-    let houses = crate::houses().await;
-    let (_, house) = houses.into_iter().find(|(name, _)| *name == kind).unwrap();
-    let store = house.open().await.unwrap();
-    // Its files are to be there as long as the store is.
-    Box::leak(house);
-    store
-}
-
 #[test]
 fn each_level_and_each_rebuild_come_to_the_same_rows() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -315,61 +305,34 @@ fn each_level_and_each_rebuild_come_to_the_same_rows() {
     }
 }
 
+/// A store of events that keeps no views has them elsewhere.
+#[cfg(all(feature = "jetstream", unix))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_view_may_change_its_level_between_runs() {
-    on_each(|house| async move {
-        use Consistency::{Awaited, Eventual, Transactional};
-        let store = house.open().await.unwrap();
-        let plain = Repository::<Account>::new(Arc::clone(&store));
-        fill(&plain, 3, 4).await;
-        let mut number = 10;
-        for level in [Eventual, Awaited, Transactional, Transactional, Eventual, Transactional, Awaited] {
-            let app = app(&store).view::<Balance>(level).view::<Amounts>(level).start().await.unwrap();
-            let accounts = app.repository::<Account>();
-            accounts.execute(&number, open("eve")).await.unwrap();
-            accounts.execute(&number, pay(3)).await.unwrap();
-            number += 1;
-            let accounts = rows::<Balance>(&app).await;
-            assert_eq!(accounts.len() as u64, number - 7, "{level:?}");
-            assert!(accounts.iter().skip(3).all(|row| row.balance == 3), "{level:?}: {accounts:?}");
-            let threes =
-                app.view::<Amounts>().after_position(store.head().await.unwrap()).get(&3).await.unwrap();
-            assert_eq!(threes.unwrap().times as u64, 3 + number - 10, "{level:?}");
-            app.shutdown().await;
-            // Whoever does not know it can write if and only if it is not transactional.
-            let outcome = plain.execute(&1, pay(0)).await;
-            assert_eq!(outcome.is_err(), level == Transactional, "{level:?}");
-        }
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_view_that_has_changed_is_another_one() {
-    use crate::domain::next;
+async fn events_on_jetstream_and_views_elsewhere() {
+    use factum::{App, app::StartError, testing::contract::Harness};
+    let stream = factum_tests::nats::Stream::new();
+    if stream.missing().is_some() {
+        return;
+    }
     for (kind, _) in crate::houses().await {
-        for level in LEVELS {
-            let store = fresh(kind).await;
-            let old = app(&store).view::<Balance>(level).start().await.unwrap();
-            fill(&old.repository::<Account>(), 3, 4).await;
-            assert_eq!(rows::<Balance>(&old).await.len(), 3);
-            let new = app(&store).view::<next::Balance>(level).start().await.unwrap();
-            let accounts = new.repository::<Account>();
-            until("the new rows", || async {
-                matches!(new.view::<next::Balance>().get(&1).await, Ok(Some(row)) if row.double == 20)
-            })
-            .await;
-            accounts.execute(&1, pay(1)).await.unwrap();
-            until("what has come since", || async {
-                new.view::<next::Balance>().get(&1).await.unwrap().unwrap().double == 22
-            })
-            .await;
-            // The program of before reads what is not its own, and says so; if the view is transactional, it cannot write.
-            let outcome = old.repository::<Account>().execute(&1, pay(1)).await;
-            assert_eq!(outcome.is_err(), level == Consistency::Transactional);
-            assert!(old.view::<Balance>().get(&1).await.is_err());
-            old.shutdown().await;
-            new.shutdown().await;
+        let store = factum_tests::nats::Stream::new();
+        let store = store.open().await.unwrap();
+        let error =
+            App::new(Arc::clone(&store)).view::<Balance>(Consistency::Awaited).start().await.unwrap_err();
+        assert!(matches!(error, StartError::NoReadStore), "{error}");
+        let elsewhere = fresh(kind).await.read_store().unwrap();
+        let there = |level| app(&store).read_store(Arc::clone(&elsewhere)).view::<Balance>(level);
+        let error = there(Consistency::Transactional).start().await.unwrap_err();
+        assert!(matches!(error, StartError::Elsewhere { view: "balance" }), "{error}");
+        let app = there(Consistency::Awaited).start().await.unwrap();
+        let accounts = app.repository::<Account>();
+        accounts.execute(&1, open("ann")).await.unwrap();
+        for balance in 1..=20 {
+            assert_eq!(accounts.execute(&1, pay(1)).await.unwrap().late, []);
+            assert_eq!(app.view::<Balance>().get(&1).await.unwrap().unwrap().balance, balance, "{kind}");
         }
+        app.rebuild::<Balance>().await.unwrap().done().await.unwrap();
+        assert_eq!(app.view::<Balance>().get(&1).await.unwrap().unwrap().balance, 20);
+        app.shutdown().await;
     }
 }

@@ -2,6 +2,8 @@
 #![allow(missing_docs, unreachable_pub, reason = "the samples are there to be derived")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
 
+mod books;
+mod changes;
 mod domain;
 mod letters;
 mod levels;
@@ -41,6 +43,16 @@ pub(crate) async fn houses() -> Vec<(&'static str, Box<dyn Harness>)> {
         }
     }
     with_views
+}
+
+/// A new store of this kind.
+pub(crate) async fn fresh(kind: &str) -> Arc<dyn Store> {
+    let houses = houses().await;
+    let (_, house) = houses.into_iter().find(|(name, _)| *name == kind).unwrap();
+    let store = house.open().await.unwrap();
+    // Its files are to be there as long as the store is.
+    Box::leak(house);
+    store
 }
 
 /// Does the same on each store.

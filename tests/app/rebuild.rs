@@ -196,3 +196,31 @@ async fn a_view_that_is_new_is_whole_when_the_app_has_started() {
     })
     .await;
 }
+
+/// A version that was rolled back before its rows were there leaves nothing behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_fills_any_more_is_removed() {
+    on_each(|house| async move {
+        let store = house.open().await.unwrap();
+        let start = || app(&store).view::<Balance>(Consistency::Eventual).start();
+        let old = start().await.unwrap();
+        fill(&old.repository::<Account>(), 10, 10).await;
+        rows::<Balance>(&old).await;
+        old.shutdown().await;
+        let slow = app(&store).page_size(1).rebuild_at_most(5);
+        let next = slow.view::<next::Balance>(Consistency::Eventual).start().await.unwrap();
+        next.shutdown().await;
+        let generations = || async {
+            let builds = Arc::clone(&store).read_store().unwrap().builds("balance").await.unwrap();
+            builds.into_iter().map(|build| build.generation).collect::<Vec<_>>()
+        };
+        assert_eq!(generations().await, [1, 2]);
+        let old = start().await.unwrap();
+        assert_eq!(rows::<Balance>(&old).await.len(), 10);
+        old.rebuild::<Balance>().await.unwrap().done().await.unwrap();
+        until("the others are gone", || async { generations().await == [3] }).await;
+        assert_eq!(rows::<Balance>(&old).await.len(), 10);
+        old.shutdown().await;
+    })
+    .await;
+}

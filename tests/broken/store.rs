@@ -7,6 +7,7 @@ use std::{
 
 use factum::{
     Position, Version,
+    read::ReadStore,
     store::{
         AppendError, BoxFuture, Capabilities, Claim, ClaimValue, Commit, CommitId, Committed, Constraint,
         EventId, Facts, Filter, IdempotencyKey, MemoryStore, Name, NewEvent, Page, Remembered, Snapshot,
@@ -49,6 +50,8 @@ pub(crate) struct Wrong {
     pub(crate) taken: HashSet<(ClaimValue, StreamId)>,
     /// Keys of commits that conflicted.
     pub(crate) keys: HashSet<String>,
+    /// Whether a row was refused last.
+    pub(crate) failed_rows: usize,
 }
 
 impl Broken {
@@ -223,5 +226,9 @@ impl Store for Broken {
 
     fn save_snapshot(&self, snapshot: Snapshot) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.save_snapshot_wrongly(snapshot))
+    }
+
+    fn read_store(self: Arc<Self>) -> Option<Arc<dyn ReadStore>> {
+        Arc::new(self.store.clone()).read_store()
     }
 }

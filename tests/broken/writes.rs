@@ -248,7 +248,7 @@ impl Broken {
                 self.wrong().conflicts = 0;
                 Err(StoreError::new(StoreErrorKind::Io, "another failed").into())
             }
-            _ => self.store.append(commit).await,
+            _ => self.append_rows_wrongly(commit).await,
         }
     }
 

@@ -7,6 +7,8 @@ mod delivered;
 mod domain;
 mod failing;
 mod processes;
+#[cfg(all(feature = "jetstream", unix))]
+mod published;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -16,6 +16,7 @@ mod refused;
 mod seldom;
 mod tail;
 mod tls;
+mod views;
 
 use factum_tests::plain::{Subject, all, all_after, commit, events_of, stream};
 use tokio_postgres::{Client, NoTls};

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use deadpool_postgres::{Manager, Pool};
 use factum::{
     Store,
+    read::Work,
     store::{
-        AppendError, Expected, Position, PostgresStore, StoreError, StoreErrorKind,
+        AppendError, Commit, Expected, Position, PostgresStore, StoreError, StoreErrorKind,
         postgres::{Lent, PostgresOptions},
     },
 };
@@ -178,4 +179,41 @@ async fn who_waits_on_lent_connections_looks_for_himself() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     other.append(commit("a", Expected::NoStream, 1)).await.unwrap();
     timeout(Duration::from_millis(800), waiting).await.unwrap().unwrap().unwrap();
+}
+
+/// Whatever comes in between, what is given back is in no transaction.
+#[tokio::test]
+async fn a_store_with_views_borrows_six_and_gives_them_back() {
+    let Some(server) = Postgres::shared() else { return };
+    let url = server.fresh();
+    let pool = pool(&url, 7);
+    let store = open(lending(&pool, &url)).await.unwrap();
+    let views = Arc::clone(&store).read_store().unwrap();
+    let table = super::views::counters();
+    for fingerprint in 0..4 {
+        // Both connections for writing are used.
+        let readers = (0..8)
+            .map(|reader| Work::new(format!("{fingerprint}.{reader}"), Position::START, Position::START));
+        for work in readers {
+            views.write(work).await.unwrap();
+        }
+        let build = views.prepare(&table, [fingerprint; 16], false).await.unwrap();
+        views.promote(&build, true).await.unwrap();
+    }
+    let refused = Commit { rows: vec![super::views::add(1, 1)], ..commit("a", Expected::NoStream, 1) };
+    for _ in 0..20 {
+        assert!(matches!(store.append(refused.clone()).await, Err(AppendError::Row(_))));
+    }
+    let given_up = timeout(Duration::from_micros(300), store.append(refused.clone())).await;
+    store.append(commit("b", Expected::Any, 1)).await.unwrap();
+    all(&store).await;
+    drop((given_up, views, store));
+    returned(&pool, pool.status().size).await;
+    assert!(pool.status().size <= 6, "{:?}", pool.status());
+    for _ in 0..pool.status().size {
+        let lent = pool.get().await.unwrap();
+        let outside = "SELECT now() = statement_timestamp(), current_setting('search_path')";
+        let row = lent.query_one(outside, &[]).await.unwrap();
+        assert_eq!((row.get(0), row.get::<_, &str>(1)), (true, "public"));
+    }
 }

@@ -18,7 +18,7 @@ pub enum StartError {
     )]
     SameHandler {
         /// The name.
-        name: &'static str,
+        name: String,
     },
     /// The event store is no read store, and no other one is given.
     #[error(

@@ -12,19 +12,20 @@ use crate::{
 
 /// A handler or a process manager, of whatever type, that is about to begin.
 pub(super) struct AnyHandler {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     begin: Box<dyn FnOnce(Arc<Repositories>, Arc<dyn ReadStore>) -> Arc<dyn Task> + Send>,
 }
 
 impl AnyHandler {
     pub(super) fn handler<H: Handler>(handler: H) -> Self {
+        let name = handler.name().to_owned();
         let begin = move |repositories, _| Arc::new(Handling::new(Arc::new(handler), repositories)) as _;
-        Self { name: H::NAME, begin: Box::new(begin) }
+        Self { name, begin: Box::new(begin) }
     }
 
     pub(super) fn process<P: Process>(process: P) -> Self {
         let begin = move |repositories, books| Arc::new(Managing::new(process, repositories, books)) as _;
-        Self { name: P::NAME, begin: Box::new(begin) }
+        Self { name: P::NAME.to_owned(), begin: Box::new(begin) }
     }
 
     pub(super) fn begin(self, repositories: &Arc<Repositories>, books: &Arc<dyn ReadStore>) -> Arc<dyn Task> {

@@ -25,7 +25,7 @@ pub use running::RunningApp;
 
 use any_view::{AnyView, Typed};
 use handlers::AnyHandler;
-use options::Options;
+use options::{Options, Tell};
 use running::Core;
 use view::AppView;
 
@@ -54,7 +54,7 @@ pub enum Consistency {
 /// # use factum::{Aggregate, App, Consistency, View};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Aggregate)]
-/// # #[events { #[creates] Opened { by: String }, Changed { #[audit] amount: i64 } }]
+/// # #[events { #[creates] Opened { by }, Changed { amount: i64 } }]
 /// # #[commands { Open => Opened, Change => Changed }]
 /// # struct Account { #[id] number: u64, by: String, #[on(Changed += amount)] balance: i64 }
 /// #[derive(View, Debug, PartialEq)]
@@ -98,7 +98,7 @@ pub struct App {
     views: Vec<(Arc<dyn AnyView>, Consistency)>,
     handlers: Vec<AnyHandler>,
     options: Options,
-    progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
+    progress: Option<Tell>,
 }
 
 impl App {

@@ -1,10 +1,13 @@
 //! What can be set of an app.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-use crate::reader::Pace;
+use crate::reader::{Pace, Status};
+
+/// Who is told how far views have come.
+pub(super) type Tell = Arc<dyn Fn(&Status) + Send + Sync>;
 
 /// The settings of an app, as they are in force.
 #[derive(Clone, Debug)]

@@ -9,7 +9,9 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    AppView, Consistency, Letters, Rebuild, RebuildError, Repositories, ViewReader, options::Options, rebuild,
+    AppView, Consistency, Letters, Rebuild, RebuildError, Repositories, ViewReader,
+    options::{Options, Tell},
+    rebuild,
 };
 use crate::{
     Aggregate, Repository, Transaction,
@@ -26,9 +28,9 @@ pub(super) struct Core {
     pub(super) books: Arc<dyn ReadStore>,
     pub(super) views: Vec<Arc<AppView>>,
     /// Who does the work of handlers, by name.
-    handlers: Mutex<Vec<(&'static str, Reader)>>,
+    handlers: Mutex<Vec<(String, Reader)>>,
     pub(super) options: Options,
-    pub(super) progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
+    pub(super) progress: Option<Tell>,
     stopped: watch::Sender<bool>,
 }
 
@@ -38,7 +40,7 @@ impl Core {
         books: Arc<dyn ReadStore>,
         views: Vec<Arc<AppView>>,
         options: Options,
-        progress: Option<Arc<dyn Fn(&Status) + Send + Sync>>,
+        progress: Option<Tell>,
     ) -> Arc<Self> {
         let (handlers, stopped) = (Mutex::default(), watch::Sender::new(false));
         Arc::new(Self { events, books, views, handlers, options, progress, stopped })
@@ -48,7 +50,7 @@ impl Core {
         *self.stopped.borrow()
     }
 
-    pub(super) fn add_handler(&self, name: &'static str, reader: Reader) {
+    pub(super) fn add_handler(&self, name: String, reader: Reader) {
         self.handlers.lock().unwrap_or_else(PoisonError::into_inner).push((name, reader));
     }
 

@@ -6,11 +6,12 @@ use tokio::time::sleep;
 
 use super::{
     AnyHandler, App, AppView, Consistency, Core, Repositories, StartError,
+    options::Tell,
     task::{Filling, Goal, is_alone, on_record, put_in_force},
 };
 use crate::{
     read::{Build, ReadStore, Stage},
-    reader::{Pace, Reader, Status},
+    reader::{Pace, Reader, State},
     store::{Capability, Standing, StoreError},
     view::RecordedUse,
 };
@@ -45,7 +46,7 @@ pub(super) fn check(app: &App) -> Result<Arc<dyn ReadStore>, StartError> {
     }
     for (index, handler) in app.handlers.iter().enumerate() {
         if app.handlers.iter().take(index).any(|other| other.name == handler.name) {
-            return Err(StartError::SameHandler { name: handler.name });
+            return Err(StartError::SameHandler { name: handler.name.clone() });
         }
     }
     Ok(books)
@@ -56,7 +57,7 @@ const HANDLED_AT_ONCE: usize = 64;
 
 /// Lets a handler begin.
 pub(super) fn begin_handler(core: &Core, repositories: &Arc<Repositories>, handler: AnyHandler) {
-    let name = handler.name;
+    let name = handler.name.clone();
     let task = handler.begin(repositories, &core.books);
     let pace = core.options.pace();
     let pace = Pace { page: pace.page.min(HANDLED_AT_ONCE), ..pace };
@@ -108,11 +109,11 @@ pub(super) fn fill(core: &Core, place: &Arc<AppView>, build: Build, goal: Goal, 
     reader
 }
 
-async fn tell_progress(reader: Reader, tell: Arc<dyn Fn(&Status) + Send + Sync>) {
+async fn tell_progress(reader: Reader, tell: Tell) {
     let mut watch = reader.watch();
     loop {
         let status = watch.borrow_and_update().clone();
-        let done = status.is_stopped() || status.state == crate::reader::State::Live;
+        let done = status.is_stopped() || status.state == State::Live;
         tell(&status);
         if done || watch.changed().await.is_err() {
             return;

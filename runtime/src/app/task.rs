@@ -75,6 +75,20 @@ impl Filling {
             place.went_live(generation);
         }
         tracing::info!(view, generation, "the view was filled, and is live");
+        self.tidy_up().await
+    }
+
+    /// Removes older builds that nobody fills: those of versions of the program that did not come so far.
+    async fn tidy_up(&self) -> Result<(), StoreError> {
+        for build in self.books.builds(self.view.name()).await? {
+            let (work, Pace { holder, lease, .. }) = (build.reader(), &self.pace);
+            if build.generation < self.build.generation
+                && self.books.lease(&work, holder, *lease).await?.is_some()
+            {
+                self.books.discard(&build).await?;
+                self.books.release(&work, holder).await?;
+            }
+        }
         Ok(())
     }
 

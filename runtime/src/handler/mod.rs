@@ -24,6 +24,21 @@ use crate::store::Filter;
 /// What went wrong in a handler: any error.
 pub type HandlerError = Box<dyn Error + Send + Sync>;
 
+/// That something is away which a handler needs, such as a mail server: no fault of the event. An error of this type makes no
+/// dead letter: the handler waits and tries again, for ever.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Unavailable {
+    message: String,
+}
+
+impl Unavailable {
+    /// This is away, or cannot do it now.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
 /// Does something when something has happened: sends a mail, tells another service, gives a command.
 ///
 /// ```
@@ -62,7 +77,7 @@ pub type HandlerError = Box<dyn Error + Send + Sync>;
 ///
 /// An error, a panic and taking [too long](Self::TIME_LIMIT) are the same: the event is tried again, five times within about two
 /// seconds, and then it is a dead letter ([`RunningApp::letters`](crate::app::RunningApp::letters)) behind which those of its
-/// stream wait; other streams go on. Nothing is skipped.
+/// stream wait; other streams go on. Nothing is skipped. Only what is [`Unavailable`] is waited for, by all streams.
 ///
 /// One process at a time does it; see [`App`](crate::App).
 pub trait Handler: Send + Sync + 'static {
@@ -77,6 +92,11 @@ pub trait Handler: Send + Sync + 'static {
 
     /// How many streams are worked on side by side.
     const SIDE_BY_SIDE: usize = 8;
+
+    /// The name under which the books of this one are kept, where there may be several of its type.
+    fn name(&self) -> &str {
+        Self::NAME
+    }
 
     /// Narrows down which events are read at all.
     fn filter(&self) -> Filter {

@@ -3,10 +3,12 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
+use tracing::Instrument as _;
 
-use super::{Delivery, Handler, HandlerError, Source, delivery::Trouble};
+use super::{Delivery, Handler, HandlerError, Source, Unavailable, delivery::Trouble};
 use crate::{
     app::Repositories,
+    observe,
     reader::{Failed, Taken, Task, Tries, panic_message},
     store::{BoxFuture, Filter, RecordedEvent, StoreError, StoreErrorKind},
 };
@@ -30,7 +32,7 @@ impl<H: Handler> Handling<H> {
 
 impl<H: Handler> Task for Handling<H> {
     fn reader(&self) -> &str {
-        H::NAME
+        self.handler.name()
     }
 
     fn filter(&self) -> &Filter {
@@ -45,11 +47,12 @@ impl<H: Handler> Task for Handling<H> {
             for stream in by_stream(events) {
                 let (handler, repositories) = (Arc::clone(&self.handler), Arc::clone(&self.repositories));
                 let places = Arc::clone(&places);
-                streams.spawn(async move {
+                let dealt_with = async move {
                     // Nobody closes it.
                     let _place = places.acquire_owned().await;
                     in_order(&handler, &repositories, stream).await
-                });
+                };
+                streams.spawn(dealt_with.in_current_span());
             }
             let mut failed = Vec::new();
             while let Some(stream) = streams.join_next().await {
@@ -96,8 +99,11 @@ async fn in_order<H: Handler>(
             if let Some(error) = trouble.take() {
                 return Err(error);
             }
+            if let Some(away) = error.downcast_ref::<Unavailable>() {
+                return Err(StoreError::new(StoreErrorKind::Unavailable, away.to_string()));
+            }
             let attempts = tries.made();
-            tracing::debug!(handler = H::NAME, position = %event.position, attempts, "not dealt with: {error}");
+            tracing::debug!(handler = handler.name(), position = %event.position, attempts, "not dealt with: {error}");
             if !tries.allow_another().await {
                 return Ok(Some(Failed { index, error: with_causes(&*error), attempts }));
             }
@@ -121,13 +127,15 @@ async fn attempt<H: Handler>(
     let (handler, repositories, event) = (Arc::clone(handler), Arc::clone(repositories), Arc::clone(event));
     let trouble = Arc::clone(trouble);
     let mut handled = JoinSet::new();
-    handled.spawn(async move {
-        let delivery = Delivery::new(H::NAME, &event, attempt, &repositories, &trouble);
+    let span = observe::handle(handler.name(), &event, attempt);
+    let handling = async move {
+        let delivery = Delivery::new(handler.name(), &event, attempt, &repositories, &trouble);
         for event in H::Source::decode(&event)? {
             handler.handle(&event, &delivery).await?;
         }
         Ok(())
-    });
+    };
+    handled.spawn(handling.instrument(span));
     match timeout(H::TIME_LIMIT, handled.join_next()).await {
         Ok(Some(Ok(outcome))) => outcome,
         Ok(Some(Err(error))) => Err(match error.try_into_panic() {
@@ -156,6 +164,6 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 
 impl<H: Handler> fmt::Debug for Handling<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handling").field(&H::NAME).finish()
+        f.debug_tuple("Handling").field(&self.handler.name()).finish()
     }
 }

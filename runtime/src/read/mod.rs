@@ -3,7 +3,10 @@
 //! A read store holds the tables of views, and keeps the books of everybody who reads events: how far each has come, what it
 //! could not deal with, and who is at work. [`MemoryStore`](crate::store::MemoryStore), `SqliteStore` and `PostgresStore` are
 //! read stores as well as event stores; an app that is told nothing else keeps its views where its events are.
+#![doc = ""]
+#![doc = include_str!("../../docs/read-stores.md")]
 
+mod check;
 mod query;
 mod rows;
 mod table;
@@ -42,12 +45,12 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     fn builds<'a>(&'a self, view: &'a str) -> BoxFuture<'a, Result<Vec<Build>, StoreError>>;
 
     /// The build of this table with this fingerprint, the latest if there are several; made, empty and beside the live one, if
-    /// there is none. `anew`: one that is live does not count.
+    /// there is none. `anew`: one that is live does not count. A generation is never given twice, even if its build is gone.
     ///
     /// # Errors
-    /// The store cannot be written; the table has an impossible name; there is something else of that name in the database
-    /// that is not a build of the view; or the build that was found has not got the columns that it should have, because
-    /// somebody changed it: [`Damaged`](crate::store::StoreErrorKind::Corrupt) says what to do.
+    /// The store cannot be written; the table is [none](Table::validate); there is something else of that name in the database
+    /// that is not a build of the view ([`Foreign`](crate::store::StoreErrorKind::Foreign)); or the build that was found has not got the columns that it should have, because
+    /// somebody changed it: [`Corrupt`](crate::store::StoreErrorKind::Corrupt), with what to do.
     fn prepare<'a>(
         &'a self,
         table: &'a Arc<Table>,
@@ -59,7 +62,7 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     /// live already is only told whether it is transactional.
     ///
     /// # Errors
-    /// The store cannot be written, or the build is gone.
+    /// The store cannot be written, or the build is gone ([`Missing`](crate::store::StoreErrorKind::Missing)).
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Removes a build with everything that belongs to it, the live one too. One that is gone already is no error.
@@ -71,7 +74,8 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     /// The rows of a build with these keys, in the order of the keys; `None` where there is none.
     ///
     /// # Errors
-    /// The store cannot be read, or the build is gone, or its table is not as it was made.
+    /// The store cannot be read, the build is gone ([`Missing`](crate::store::StoreErrorKind::Missing)), its table is not as
+    /// it was made ([`Corrupt`](crate::store::StoreErrorKind::Corrupt)), or a key is [none](Table::check_key).
     fn rows<'a>(
         &'a self,
         table: &'a Arc<Table>,
@@ -82,7 +86,9 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     /// The rows of the live build of a view that a query asks for, in its order.
     ///
     /// # Errors
-    /// The store cannot be read, the view has no live build, or its table is not as it was made.
+    /// The store cannot be read, the view has no live build ([`Missing`](crate::store::StoreErrorKind::Missing)), its table is
+    /// not as it was made ([`Corrupt`](crate::store::StoreErrorKind::Corrupt)), or the query [makes no
+    /// sense](Query::validate).
     fn find<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Values>, StoreError>>;
 
     /// Writes what a reader has done.
@@ -127,7 +133,7 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
         wish: Wish,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// The streams of which dead letters are to be tried again or let go, at most `limit`.
+    /// The streams of which dead letters are to be tried again or let go, at most `limit`, each once, in no order.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -137,7 +143,7 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>>;
 
-    /// Which of these streams have dead letters of this reader.
+    /// Which of these streams have dead letters of this reader, in no order.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -147,7 +153,7 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
         streams: &'a [StreamId],
     ) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>>;
 
-    /// Takes or renews a lease for this long. `None`: another holder has it still.
+    /// Takes or renews a lease for this long from now on. `None`: another holder has it still.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -164,7 +170,7 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     /// The store cannot be written.
     fn release<'a>(&'a self, work: &'a str, holder: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// The states of these processes of a manager, in the order of the keys.
+    /// The states of these processes of a manager, which is the reader that wrote them, in the order of the keys.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -174,8 +180,8 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
         keys: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<ProcessState>>, StoreError>>;
 
-    /// The keys of processes of a manager with a deadline that is due at this time, those that wait longest first, at most
-    /// `limit`; and the time of the next one that is not due yet.
+    /// The keys of processes of a manager with a deadline that is due at or before this time, each once, those that wait
+    /// longest first, at most `limit`; and the time of the next deadline after it, of whichever process.
     ///
     /// # Errors
     /// The store cannot be read.

@@ -31,7 +31,7 @@ pub struct Condition {
     pub test: Test,
 }
 
-/// What a value has to be like. What holds nothing is never less or more than anything.
+/// What a value has to be like. Nothing is never less or more than anything, and anything never less or more than it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Test {
@@ -41,8 +41,22 @@ pub enum Test {
     AtLeast(Value),
     /// Less than this.
     Below(Value),
-    /// One of these.
+    /// One of these; nothing is the same as nothing here too.
     Among(Values),
+}
+
+impl Test {
+    /// Whether a value is like this.
+    #[must_use]
+    pub fn holds(&self, value: &Value) -> bool {
+        let comparable = |bound: &Value| *value != Value::Null && *bound != Value::Null;
+        match self {
+            Self::Equals(other) => value == other,
+            Self::AtLeast(bound) => comparable(bound) && value >= bound,
+            Self::Below(bound) => comparable(bound) && value < bound,
+            Self::Among(others) => others.contains(value),
+        }
+    }
 }
 
 /// A place between the rows of a query: behind the row with these values.

@@ -5,6 +5,10 @@ use std::{fmt, sync::Arc};
 use super::{Table, Value, Values};
 
 /// A change to one row of a transactional view.
+///
+/// A commit with a change to a view that has no live build, or one that is not transactional, is refused:
+/// [`Constrained`](crate::store::StoreErrorKind::Constrained). Else a view that is filled behind the commits would have their
+/// rows twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowOp {
     /// The table; the rows are those of the build that is live.
@@ -25,7 +29,8 @@ pub enum RowChange {
     Ensure(Values),
     /// These columns get these values; the row has to be there.
     Set(Vec<(usize, Value)>),
-    /// These numbers are added to these columns; the row has to be there, and to hold numbers in them.
+    /// These numbers are added to these columns; the row has to be there. A sum of whole numbers that does not fit into 64
+    /// bits is refused, and so is one that is no number. One of other numbers that is too large is infinite, or refused.
     Add(Vec<(usize, Value)>),
     /// The row has to be as it is in `from` (`None`: not there), and is then as in `to` (`None`: gone).
     Swap {

@@ -5,6 +5,8 @@ use std::{cmp::Ordering, fmt};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
+use crate::Position;
+
 /// The type of a column, and what it is in each database.
 ///
 /// | | SQLite | PostgreSQL |
@@ -42,6 +44,9 @@ pub enum ColumnType {
 }
 
 /// What stands in a column of a row.
+///
+/// What not every database can keep is refused by all of them, by type, and the rest of the write with it: a `Real` that is no
+/// number (infinite ones are kept), the character NUL in `Text` and in `Json`, years before 1 and after 9999.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Value {
@@ -51,7 +56,7 @@ pub enum Value {
     Bool(bool),
     /// A whole number.
     Integer(i64),
-    /// Any other number. All that are no number at all count as equal.
+    /// Any other number; none that is no number at all, of which all count as equal here.
     Real(f64),
     /// Text.
     Text(String),
@@ -63,11 +68,11 @@ pub enum Value {
     Date(NaiveDate),
     /// A UUID.
     Uuid(Uuid),
-    /// JSON text.
+    /// JSON text. What is read has the same meaning; spaces and the order of keys may differ.
     Json(String),
     /// In the rows of a commit: the time of its event with this index, counted over all appends, which the store gives.
     RecordedAt(usize),
-    /// In the rows of a commit: the position of its event with this index.
+    /// In the rows of a commit: the position of its event with this index, [as text](Self::position).
     RecordedPosition(usize),
 }
 
@@ -75,6 +80,12 @@ pub enum Value {
 pub type Values = Vec<Value>;
 
 impl Value {
+    /// A position, as text that sorts like positions.
+    #[must_use]
+    pub fn position(position: Position) -> Self {
+        Self::Text(format!("{:039}", position.get()))
+    }
+
     /// The type of column that it fits into; `None` for nothing, and for what the store has yet to give.
     #[must_use]
     pub const fn column_type(&self) -> Option<ColumnType> {

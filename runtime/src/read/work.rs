@@ -21,11 +21,11 @@ pub struct Work {
     pub upto: Position,
     /// The rows of a view.
     pub rows: Option<Rows>,
-    /// Events that it could not deal with.
+    /// Events that it could not deal with. A letter takes the place of one that there is at its position.
     pub letters: Vec<Letter>,
     /// Dead letters that are settled: they go. By position.
     pub settled: Vec<Position>,
-    /// What became of process states.
+    /// What became of process states; the reader is their manager.
     pub processes: Vec<ProcessChange>,
 }
 
@@ -67,7 +67,8 @@ pub struct Letter {
     pub event: EventId,
     /// Its stored name.
     pub name: Name,
-    /// What went wrong, with its causes; that it waits for an earlier one, if it only does that.
+    /// What went wrong, with its causes; that it waits for an earlier one, if it only does that. A store that cannot keep the
+    /// character NUL may keep another one in its place.
     pub error: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -105,7 +106,7 @@ pub struct Lease {
 pub struct ProcessState {
     /// Its key: which process of the manager.
     pub key: String,
-    /// The state, as JSON.
+    /// The state, as JSON; it comes back as the same text.
     pub state: String,
     /// What it waits for.
     pub deadlines: Vec<Deadline>,
@@ -135,7 +136,8 @@ pub struct ProcessChange {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkError {
-    /// Somebody else has gone on meanwhile, or the build is gone: this reader's view of things is out of date.
+    /// Somebody else has gone on meanwhile, or there are rows of a build that is gone, or that is live and transactional and so
+    /// is written with commits only: this reader's view of things is out of date.
     #[error("the reader `{reader}` is not where it was thought to be: somebody else does its work, or did")]
     Overtaken {
         /// The reader.

@@ -25,7 +25,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -36,7 +36,7 @@ pub(crate) use patience::{Either, Tries, caught, panic_message, race};
 pub use status::{State, Status};
 pub(crate) use task::{Failed, Next, Taken, Task};
 
-use crate::{Position, read::ReadStore, store::Store};
+use crate::{Position, observe, read::ReadStore, store::Store};
 
 /// How a reader works.
 #[derive(Clone, Debug)]
@@ -60,6 +60,8 @@ pub(crate) struct Reader(Arc<Shared>);
 /// What a worker and those who hold its reader share.
 struct Shared {
     status: watch::Sender<Status>,
+    /// How often something was written: what goes on although there are errors.
+    written: AtomicU64,
     /// Somebody has said what is to be done about dead letters.
     wished: AtomicBool,
     wake: Notify,
@@ -76,6 +78,7 @@ impl Reader {
     ) -> Self {
         let shared = Arc::new(Shared {
             status: watch::Sender::new(Status::new(task.reader())),
+            written: AtomicU64::new(0),
             wished: AtomicBool::new(false),
             wake: Notify::new(),
             stop: watch::Sender::new(false),
@@ -157,6 +160,7 @@ impl Shared {
                 State::Retrying { .. } | State::Full => tracing::warn!(reader, %position, "{state}"),
             }
             status.state = state;
+            observe::reader(status);
             true
         });
     }

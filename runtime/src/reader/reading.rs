@@ -4,13 +4,14 @@ use std::{collections::HashSet, slice, sync::atomic::Ordering, time::Duration};
 
 use chrono::Utc;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{
     Either, Next, State, Taken, letters, race,
     worker::{Left, Worker},
 };
 use crate::{
-    Position,
+    Position, observe,
     read::{Letter, Work, WorkError},
     store::{RecordedEvent, StoreError, StreamId},
 };
@@ -31,7 +32,9 @@ pub(super) struct Reading<'a> {
     pub(super) letters: u64,
     looked_at: Instant,
     measured: (Instant, u64),
-    /// When the next page may be read.
+    /// Whether it has been at the end.
+    caught_up: bool,
+    /// When the next page may be read, until then.
     not_before: Instant,
 }
 
@@ -54,11 +57,21 @@ impl<'a> Reading<'a> {
         });
         let (now, written) = (Instant::now(), position);
         let measured = (now, worker.shared.status.borrow().events);
-        let (written_at, looked_at, not_before) = (now, now, now);
+        let (written_at, looked_at, not_before, caught_up) = (now, now, now, false);
         worker.shared.enter(State::CatchingUp);
         // What was wished while nobody was at work is found at once.
         worker.shared.wished.store(true, Ordering::Release);
-        Ok(Self { worker, position, written, written_at, letters, looked_at, measured, not_before })
+        Ok(Self {
+            worker,
+            position,
+            written,
+            written_at,
+            letters,
+            looked_at,
+            measured,
+            caught_up,
+            not_before,
+        })
     }
 
     pub(super) async fn run(mut self) -> Result<Left, StoreError> {
@@ -81,6 +94,7 @@ impl<'a> Reading<'a> {
             let room = self.worker.pace.letters.saturating_sub(self.letters);
             if room == 0 {
                 self.worker.shared.enter(State::Full);
+                observe::reader(&self.worker.shared.status.borrow());
                 race(self.woken(), self.worker.shared.pause(NOW_AND_THEN)).await;
                 continue;
             }
@@ -91,12 +105,18 @@ impl<'a> Reading<'a> {
                 if self.worker.shared.status.borrow().state == State::Full {
                     self.worker.shared.enter(State::CatchingUp);
                 }
+                if !page.end {
+                    self.worker.shared.enter(State::CatchingUp);
+                }
                 let (events, at) = (page.events.len(), page.events.last().map(|event| event.at));
-                if let Attempt::Overtaken = self.take(page.events, page.last).await? {
+                let span = observe::reading(self.worker.task.reader(), events);
+                if let Attempt::Overtaken = self.take(page.events, page.last).instrument(span).await? {
                     return Ok(Left::Overtaken);
                 }
+                observe::page(self.worker.task.reader(), events);
                 self.worker.shared.status.send_modify(|status| {
                     (status.events, status.at) = (status.events + events as u64, at);
+                    observe::reader(status);
                 });
                 self.spare(events).await?;
                 continue;
@@ -110,10 +130,11 @@ impl<'a> Reading<'a> {
     /// Goes on behind events that it does not read, and waits if there is nothing more.
     async fn nothing_read(&mut self, last: Position, end: bool) -> Result<Option<Left>, StoreError> {
         self.position = self.position.max(last);
-        if self.position > self.written && self.written_at.elapsed() >= NOW_AND_THEN {
-            if let Attempt::Overtaken = self.write_position().await? {
-                return Ok(Some(Left::Overtaken));
-            }
+        if self.position > self.written
+            && self.written_at.elapsed() >= NOW_AND_THEN
+            && matches!(self.write_position().await?, Attempt::Overtaken)
+        {
+            return Ok(Some(Left::Overtaken));
         }
         self.publish();
         if !end {
@@ -127,6 +148,7 @@ impl<'a> Reading<'a> {
             }
             Next::GoOn => {}
         }
+        self.caught_up = true;
         self.worker.shared.enter(State::Live);
         self.rest().await?;
         Ok(None)
@@ -167,8 +189,7 @@ impl<'a> Reading<'a> {
                 (status.events_per_second, status.head) = (speed, head);
             });
         }
-        let catching_up = self.worker.shared.status.borrow().state == State::CatchingUp;
-        if let Some(most) = self.worker.pace.throttle.filter(|_| catching_up) {
+        if let Some(most) = self.worker.pace.throttle.filter(|_| !self.caught_up) {
             let events = u32::try_from(events).unwrap_or(u32::MAX);
             self.not_before =
                 self.not_before.max(Instant::now()) + Duration::from_secs(1) * events / most.max(1);
@@ -213,19 +234,19 @@ impl<'a> Reading<'a> {
 
     async fn attempt(&mut self, events: &[RecordedEvent], upto: Position) -> Result<Attempt, StoreError> {
         let blocked = self.blocked(events).await?;
-        let (mut free, mut letters) = (Vec::with_capacity(events.len()), Vec::new());
-        for event in events {
-            if blocked.contains(&event.stream) {
-                letters.push(self.letter(event, letters::WAITS.to_owned(), 0));
-            } else {
-                free.push(event.clone());
-            }
+        if blocked.is_empty() {
+            let taken = self.worker.task.take(events).await?;
+            let letters = self.letters_of(events, &taken.failed);
+            return self.write(upto, taken, letters, Vec::new()).await;
         }
+        let (behind, free): (Vec<_>, Vec<_>) =
+            events.iter().cloned().partition(|event| blocked.contains(&event.stream));
         let taken = match free.is_empty() {
             true => Taken::default(),
             false => self.worker.task.take(&free).await?,
         };
-        letters.extend(self.letters_of(&free, &taken.failed));
+        let mut letters = self.letters_of(&free, &taken.failed);
+        letters.extend(behind.iter().map(|event| self.letter(event, letters::WAITS.to_owned(), 0)));
         self.write(upto, taken, letters, Vec::new()).await
     }
 
@@ -248,21 +269,23 @@ impl<'a> Reading<'a> {
         letters: Vec<Letter>,
         settled: Vec<Position>,
     ) -> Result<Attempt, StoreError> {
-        let changes_letters = !letters.is_empty() || !settled.is_empty();
+        // One that comes without events was there before.
+        let more = if upto > self.written { letters.len() as u64 } else { 0 };
+        let less = settled.len() as u64;
         let mut work = Work::new(self.worker.task.reader(), self.written, upto.max(self.written));
         (work.rows, work.processes, work.letters, work.settled) =
             (taken.rows, taken.processes, letters, settled);
+        let rows = observe::RowCounts::of_reader(work.rows.as_ref());
         match self.worker.books.write(work).await {
-            Ok(()) => {}
+            Ok(()) => rows.written(),
             Err(WorkError::Overtaken { .. }) => return Ok(Attempt::Overtaken),
             Err(error @ WorkError::Row { .. }) => return Ok(Attempt::Refused(error.to_string())),
             Err(WorkError::Store(error)) => return Err(error),
         }
         (self.written, self.written_at) = (upto.max(self.written), Instant::now());
         self.position = self.position.max(self.written);
-        if changes_letters {
-            self.letters = self.worker.books.count_letters(self.worker.task.reader()).await?;
-        }
+        self.letters = (self.letters + more).saturating_sub(less);
+        self.worker.shared.written.fetch_add(1, Ordering::AcqRel);
         self.publish();
         Ok(Attempt::Written)
     }
@@ -273,6 +296,9 @@ impl<'a> Reading<'a> {
             let changed = (status.position, status.letters) != (position, letters);
             (status.position, status.letters) = (position, letters);
             status.head = status.head.max(position);
+            if changed {
+                observe::reader(status);
+            }
             changed
         });
     }

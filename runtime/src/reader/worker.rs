@@ -1,6 +1,9 @@
 //! The worker of one reader: it holds the lease, does the work, and goes on after whatever goes wrong.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use chrono::Utc;
 use tokio::time::Instant;
@@ -55,10 +58,10 @@ impl Worker {
         let mut pauses = Pauses::default();
         let mut since = Utc::now();
         loop {
-            let before = self.shared.status.borrow().position;
+            let before = self.shared.written.load(Ordering::Acquire);
             // A session that panics leaves nothing behind: what it knew is read again.
             let left = caught(self.session()).await;
-            if self.shared.status.borrow().position > before {
+            if self.shared.written.load(Ordering::Acquire) > before {
                 pauses.begin_anew();
             }
             let error = match left {

@@ -87,10 +87,10 @@ impl Commit {
 
     /// For stores: whether the commit is one at all: it has events in each append, no stream twice, not more than
     /// [`MOST_EVENTS`](Self::MOST_EVENTS), as many originals as events or none, a key that is one, and nobody takes a
-    /// value twice.
+    /// value twice; and its rows fit into their tables.
     ///
     /// # Errors
-    /// What is wrong, as a definite failure.
+    /// What is wrong, as a definite failure; [`AppendError::Row`] for a row.
     pub fn validate(&self) -> Result<(), AppendError> {
         if self.appends.is_empty() {
             return Err(StoreError::invalid("the commit has no appends").into());
@@ -136,6 +136,9 @@ impl Commit {
                 ))
                 .into());
             }
+        }
+        for row in &self.rows {
+            row.validate(events)?;
         }
         Ok(())
     }

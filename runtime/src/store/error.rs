@@ -71,12 +71,12 @@ pub enum StoreErrorKind {
     Unsupported(Capability),
     /// What was asked makes no sense, such as a commit without events or a URL with an unknown option.
     Invalid,
-    /// There is no such store, and it was not to be made.
+    /// There is no such store, and it was not to be made; or no such build of a view.
     Missing,
     /// The file or database is not ours, or was written by a newer version.
     Foreign,
     /// The store has a constraint on record that the writer does not know, or has none that it wants to use, or the values
-    /// of one are still being collected.
+    /// of one are still being collected. Or it writes rows of a view that is not written with commits.
     Constrained,
     /// Somebody refuses: the password is wrong, the user lacks a privilege, or a certificate is not trusted.
     Denied,
@@ -167,6 +167,37 @@ impl StoreError {
             StoreErrorKind::Constrained,
             format!("the constraint `{constraint}` is not being built, so no claims are collected for it"),
         )
+    }
+
+    /// For stores: rows in a commit for a view without a live build that is transactional.
+    #[must_use]
+    pub fn not_transactional(view: &str) -> Self {
+        Self::new(
+            StoreErrorKind::Constrained,
+            format!(
+                "the view `{view}` is not written together with events, or not any more: start the app again, in a version \
+                 that agrees with the others on the view"
+            ),
+        )
+    }
+
+    /// For stores: a build of a view that is gone, or a view of which no build is live.
+    #[must_use]
+    pub fn no_build(view: &str) -> Self {
+        Self::new(
+            StoreErrorKind::Missing,
+            format!(
+                "there is no such build of the view `{view}`: it is not built yet, or another one took its place"
+            ),
+        )
+    }
+
+    /// For stores: a build of a view whose table is not as it was made.
+    #[must_use]
+    pub fn changed_table(view: &str, what: &str) -> Self {
+        Self::corrupt(format!(
+            "the table of the view `{view}` is not as it was made: {what}; discard the build, and it is built anew"
+        ))
     }
 
     /// The kind of error.

@@ -123,8 +123,23 @@ columns! {
     DateTime<Utc> = Time, "a time": |value| *value, Ok;
     NaiveDate = Date, "a day": |value| *value, Ok;
     Uuid = Uuid, "a UUID": |value| *value, Ok;
-    Position = Text, "a position": |value| format!("{:039}", value.get()),
-        |text: String| text.parse().map_err(|_| ColumnError::new(format!("`{text}` is no position")));
+}
+
+impl Column for Position {
+    const TYPE: ColumnType = ColumnType::Text;
+
+    fn to_value(&self) -> Result<Value, ColumnError> {
+        Ok(Value::position(*self))
+    }
+
+    fn from_value(value: Value) -> Result<Self, ColumnError> {
+        match value {
+            Value::Text(text) => {
+                text.parse().map_err(|_| ColumnError::new(format!("`{text}` is no position")))
+            }
+            other => Err(ColumnError::unexpected("a position", &other)),
+        }
+    }
 }
 
 impl Column for f32 {

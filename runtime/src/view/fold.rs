@@ -2,7 +2,7 @@
 //! what was in them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -143,15 +143,9 @@ fn apply<V: View>(
     change: Change<V>,
 ) -> Result<(), ProjectError> {
     let Change { key, action } = change;
-    let slot = match slots.entry(key) {
-        Entry::Occupied(slot) => slot,
-        Entry::Vacant(free) => {
-            let before = rows.get(free.key()).filter(|_| matches!(action, Action::Update { .. })).cloned();
-            free.insert_entry(Slot { before, now: Now::AsBefore, last: index })
-        }
-    };
-    let key = slot.key().clone();
-    let slot = slot.into_mut();
+    let read = || rows.get(&key).filter(|_| matches!(action, Action::Update { .. })).cloned();
+    let slot =
+        slots.entry(key.clone()).or_insert_with(|| Slot { before: read(), now: Now::AsBefore, last: index });
     slot.last = index;
     let (otherwise, update) = match action {
         Action::Put(row) => {

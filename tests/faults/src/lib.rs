@@ -10,6 +10,7 @@ mod image;
 mod ledger;
 pub mod report;
 mod vfs;
+pub mod views;
 mod workload;
 
 pub use check::{Findings, check};

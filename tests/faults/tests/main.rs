@@ -8,6 +8,7 @@ mod kill;
 mod power;
 mod repository;
 mod tampering;
+mod views;
 
 use std::{path::Path, sync::Arc};
 

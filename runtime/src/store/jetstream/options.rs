@@ -83,6 +83,27 @@ impl JetStreamOptions {
         })
     }
 
+    /// Connects to the servers.
+    ///
+    /// # Errors
+    /// None of them can be reached, or they refuse the user.
+    pub(crate) async fn connect(&self) -> Result<async_nats::Client, StoreError> {
+        Ok(super::setup::connect(self).await?.0)
+    }
+
+    /// The name of the stream.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.in_memory == Some(true)
+    }
+
+    pub(crate) const fn wanted_replicas(&self) -> Option<usize> {
+        self.replicas
+    }
+
     /// Adds a server, `host` or `host:port`.
     #[must_use]
     pub fn server(mut self, host: &str) -> Self {

@@ -1,10 +1,11 @@
 //! The reference: a store in memory, for tests, trials, and anything that may end with the process.
 //!
-//! It is the shortest store that keeps every promise of [`Store`]; the others are held against it. One lock guards
-//! everything, so a commit is atomic because nobody sees its middle, and the order of positions is the order in which
-//! commits took the lock.
+//! It is the shortest store that keeps every promise of [`Store`] and of [`ReadStore`]; the others are held against it. One
+//! lock guards everything, so a commit is atomic because nobody sees its middle, and the order of positions is the order in
+//! which commits took the lock.
 
 mod read;
+mod rows;
 
 use std::{
     collections::HashMap,
@@ -17,8 +18,6 @@ use std::{
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use read::Books;
-
 use super::{
     AppendError, Appended, BoxFuture, Capabilities, Capability, Claim, ClaimChange, ClaimValue, Commit,
     CommitId, Committed, Constraint, Durability, EventId, Expected, Facts, Filter, IdempotencyKey, Name,
@@ -26,6 +25,7 @@ use super::{
     StreamId, StreamPage, facts::Run, record::now,
 };
 use crate::{Metadata, Version, read::ReadStore};
+use read::Books;
 
 /// How many events of a stream share a [`Run`]. An append copies the last run if somebody still reads it, so what it
 /// costs does not grow with the stream. As many as a load reads at a time, so that a load needs no page more.
@@ -40,8 +40,8 @@ struct Shared {
     log: Mutex<Log>,
     /// Wakes those who wait for an event.
     grown: Notify,
-    /// Wakes those who wait for a reader of events.
-    worked: Notify,
+    /// Wakes those who wait for a reader.
+    read: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +62,7 @@ struct Log {
     /// [`Log::given_before`].
     unconditional: HashMap<CommitId, Committed>,
     snapshots: HashMap<StreamId, Snapshot>,
+    /// The views, and how far their readers have come.
     books: Books,
 }
 
@@ -121,7 +122,8 @@ impl Log {
         self.check_constraints(&commit)?;
         self.check_key(&commit)?;
         self.check_claims(&commit)?;
-        let rows = self.books.check_rows(&commit)?;
+        let times = self.times(&commit, &found);
+        let rows = self.books.changes(&commit.rows, self.order.len(), &times)?;
         let unconditional = commit.appends.iter().all(|append| append.expected == Expected::Any);
         let given = mem::take(&mut commit.appends);
         let start = self.order.len();
@@ -130,11 +132,13 @@ impl Log {
         for (append, stream) in given.into_iter().zip(found) {
             let events = append.events.len();
             let number = stream.unwrap_or_else(|| self.begin(append.stream));
+            let stamps = (index..).map(|index| commit.event_id(index)).zip(times.iter().skip(index).copied());
             if let Some(stream) = self.streams.get_mut(number) {
-                appends.push(stream.append(number, append.events, &commit, index, &mut self.order));
+                appends.push(stream.append(number, append.events, stamps, &mut self.order));
             }
             index += events;
         }
+        self.books.change(rows);
         for claim in released(&commit) {
             if self.claims.get(&claim.value).is_some_and(|held| held.owner == claim.owner) {
                 self.claims.remove(&claim.value);
@@ -146,11 +150,26 @@ impl Log {
             self.keys.insert((key.category, key.key), (key.fingerprint, events));
         }
         let committed = Committed { appends };
-        self.books.write_rows(rows, &committed);
         if unconditional {
             self.unconditional.insert(commit.id, committed.clone());
         }
         Ok(committed)
+    }
+
+    /// When the events of a commit happen, which has found its streams here. The clock of the machine may go backwards; the
+    /// times of a stream do not.
+    fn times(&self, commit: &Commit, found: &[Option<usize>]) -> Vec<DateTime<Utc>> {
+        let now = now();
+        let mut times = Vec::new();
+        for (append, stream) in commit.appends.iter().zip(found) {
+            let mut at = self.envelopes(*stream).last().map_or(DateTime::<Utc>::MIN_UTC, |last| last.at);
+            for _ in &append.events {
+                let original = commit.event_at(times.len()).and_then(DateTime::from_timestamp_micros);
+                at = at.max(original.unwrap_or(now));
+                times.push(at);
+            }
+        }
+        times
     }
 
     /// Whether the writer knows everything that is on record, and uses nothing that is not in force.
@@ -316,24 +335,18 @@ impl Log {
 }
 
 impl Stream {
-    /// Appends events of a commit, of which the first has this index in it, and counts them in the `order`, where
-    /// this stream has this `number`.
+    /// Appends events with these ids and times, and counts them in the `order`, where this stream has this `number`.
     fn append(
         &mut self,
         number: usize,
         events: Vec<NewEvent>,
-        commit: &Commit,
-        index: usize,
+        stamps: impl Iterator<Item = (EventId, DateTime<Utc>)>,
         order: &mut Vec<(usize, usize)>,
     ) -> Appended {
-        let now = now();
-        let mut at = self.envelopes.last().map_or(DateTime::<Utc>::MIN_UTC, |last| last.at);
         let first = Version::new(self.envelopes.len() as u64).next();
         let mut positions = Vec::with_capacity(events.len());
-        for (event, index) in events.into_iter().zip(index..) {
+        for (event, (id, at)) in events.into_iter().zip(stamps) {
             let NewEvent { name, schema, payload, metadata } = event;
-            // The clock of the machine may go backwards; the times of a stream do not.
-            at = at.max(commit.event_at(index).and_then(DateTime::from_timestamp_micros).unwrap_or(now));
             order.push((number, self.envelopes.len()));
             let position = Position::new(order.len() as u128);
             positions.push(position);
@@ -342,8 +355,9 @@ impl Stream {
             }
             let version = Version::new(self.envelopes.len() as u64).next();
             Arc::make_mut(&mut self.last).push(version, name, schema, &payload);
-            self.envelopes.push(Envelope { id: commit.event_id(index), position, at, metadata });
+            self.envelopes.push(Envelope { id, position, at, metadata });
         }
+        let at = self.envelopes.last().map(|last| last.at).unwrap_or_default();
         Appended { first, positions, at, tail: None }
     }
 
@@ -492,10 +506,6 @@ impl Store for MemoryStore {
         })
     }
 
-    fn read_store(self: Arc<Self>) -> Option<Arc<dyn ReadStore>> {
-        Some(self)
-    }
-
     fn capabilities(&self) -> Capabilities {
         // Nobody outside this process can write here.
         let supported: &[_] = &[
@@ -506,6 +516,10 @@ impl Store for MemoryStore {
             Capability::Originals,
         ];
         Capabilities { wakes: true, ..Capabilities::new(Durability::Process).supporting(supported) }
+    }
+
+    fn read_store(self: Arc<Self>) -> Option<Arc<dyn ReadStore>> {
+        Some(self)
     }
 }
 

@@ -1,65 +1,113 @@
-//! Views in memory, and the books of their readers: the reference for read stores.
+//! The same store as a read store: tables of views, and the books of those who read events.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     pin::pin,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use super::MemoryStore;
 use crate::{
     Position,
     read::{
-        Build, Due, Lease, Letter, ProcessChange, ProcessState, Query, ReadStore, RowChange, RowOp,
-        RowRefusal, Rows, Stage, Table, Test, Value, Values, Wish, Work, WorkError,
+        Build, Due, Lease, Letter, Place, ProcessState, Query, ReadStore, Stage, Table, Value, Values, Wish,
+        Work, WorkError,
     },
-    store::{AppendError, BoxFuture, Commit, Committed, StoreError, StoreErrorKind, StreamId},
+    store::{BoxFuture, Name, StoreError, StreamId},
 };
 
-/// Everything of a read store. The lock of the log guards it too.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    /// The builds of each view, oldest first.
-    views: HashMap<String, Vec<Filled>>,
-    positions: HashMap<String, Position>,
-    letters: BTreeMap<(String, Position), Letter>,
-    leases: HashMap<String, (String, Instant)>,
-    processes: BTreeMap<(String, String), ProcessState>,
+    views: HashMap<Name, View>,
+    /// Builds too: see [`Build::reader`].
+    readers: HashMap<String, Reader>,
+    /// Who has the right to do what, and until when; `None`: beyond all time.
+    leases: HashMap<String, (String, Option<Instant>)>,
 }
 
-/// A build and its rows.
+#[derive(Debug, Default)]
+struct View {
+    /// How many builds there have been, so that no generation is given twice.
+    made: u64,
+    builds: Vec<Filling>,
+}
+
+/// A build with its rows.
 #[derive(Debug)]
-struct Filled {
-    build: Build,
+pub(super) struct Filling {
+    generation: u64,
+    fingerprint: [u8; 16],
     table: Arc<Table>,
-    rows: BTreeMap<Values, Values>,
+    pub(super) stage: Stage,
+    pub(super) rows: BTreeMap<Values, Values>,
 }
 
-/// What rows of a commit come to, by table and key; what the store has yet to give is not filled in.
-pub(super) type Changed = BTreeMap<(String, Values), Option<Values>>;
+#[derive(Debug, Default)]
+struct Reader {
+    position: Position,
+    letters: BTreeMap<Position, Letter>,
+    processes: BTreeMap<String, ProcessState>,
+}
+
+impl Filling {
+    /// Whether its table is the one that somebody takes it for.
+    pub(super) fn check(&self, table: &Table) -> Result<(), StoreError> {
+        let kind = |table: &Table| {
+            let columns = table.columns.iter();
+            (columns.map(|c| (c.name.clone(), c.ty, c.nullable)).collect::<Vec<_>>(), table.key.clone())
+        };
+        if kind(&self.table) == kind(table) {
+            return Ok(());
+        }
+        Err(StoreError::changed_table(&table.name, "it has other columns"))
+    }
+
+    pub(super) fn set(&mut self, key: Values, row: Option<Values>) {
+        match row {
+            Some(row) => self.rows.insert(key, row),
+            None => self.rows.remove(&key),
+        };
+    }
+}
+
+/// The value as it is kept.
+pub(super) fn kept(value: Value) -> Value {
+    match value {
+        Value::Time(time) => {
+            Value::Time(DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time))
+        }
+        value => value,
+    }
+}
 
 impl Books {
+    pub(super) fn live(&self, view: &Name) -> Option<&Filling> {
+        self.views.get(view)?.builds.iter().find(|build| build.stage != Stage::Beside)
+    }
+
+    pub(super) fn live_mut(&mut self, view: &Name) -> Option<&mut Filling> {
+        self.views.get_mut(view)?.builds.iter_mut().find(|build| build.stage != Stage::Beside)
+    }
+
+    fn filling(&mut self, build: &Build) -> Option<&mut Filling> {
+        let mut builds = self.views.get_mut(&build.view)?.builds.iter_mut();
+        builds.find(|other| other.generation == build.generation)
+    }
+
+    fn build(&self, view: Name, filling: &Filling) -> Build {
+        let Filling { generation, fingerprint, stage, .. } = *filling;
+        let mut build = Build { view, generation, fingerprint, stage, position: Position::START };
+        build.position = self.position(&build.reader());
+        build
+    }
+
     fn builds(&self, view: &str) -> Vec<Build> {
-        let builds = self.views.get(view).into_iter().flatten();
-        let at = |build: &Build| self.positions.get(&build.reader()).copied().unwrap_or(build.position);
-        builds.map(|filled| Build { position: at(&filled.build), ..filled.build.clone() }).collect()
-    }
-
-    fn live(&self, view: &str) -> Option<&Filled> {
-        self.views.get(view)?.iter().find(|filled| filled.build.stage != Stage::Beside)
-    }
-
-    fn filled(&self, build: &Build) -> Option<&Filled> {
-        let mut builds = self.views.get(&*build.view)?.iter();
-        builds.find(|filled| filled.build.generation == build.generation)
-    }
-
-    fn filled_mut(&mut self, build: &Build) -> Option<&mut Filled> {
-        let mut builds = self.views.get_mut(&*build.view)?.iter_mut();
-        builds.find(|filled| filled.build.generation == build.generation)
+        let Some((view, View { builds, .. })) = self.views.get_key_value(view) else { return Vec::new() };
+        builds.iter().map(|filling| self.build(view.clone(), filling)).collect()
     }
 
     fn prepare(
@@ -68,278 +116,154 @@ impl Books {
         fingerprint: [u8; 16],
         anew: bool,
     ) -> Result<Build, StoreError> {
-        let builds = self.views.entry(table.name.to_string()).or_default();
-        let fits = |filled: &&Filled| {
-            filled.build.fingerprint == fingerprint && (!anew || filled.build.stage == Stage::Beside)
+        table.validate()?;
+        let view = self.views.entry(table.name.clone()).or_default();
+        let fits =
+            |build: &Filling| build.fingerprint == fingerprint && !(anew && build.stage != Stage::Beside);
+        let index = match view.builds.iter().rposition(fits) {
+            Some(index) => index,
+            None => {
+                view.made += 1;
+                let (generation, table, rows) = (view.made, Arc::clone(table), BTreeMap::new());
+                view.builds.push(Filling { generation, fingerprint, table, stage: Stage::Beside, rows });
+                view.builds.len() - 1
+            }
         };
-        if let Some(found) = builds.iter().rev().find(fits) {
-            let build = found.build.clone();
-            return Ok(Build { position: self.position(&build.reader()), ..build });
-        }
-        let build = Build {
-            view: table.name.clone(),
-            generation: builds.last().map_or(1, |last| last.build.generation + 1),
-            fingerprint,
-            stage: Stage::Beside,
-            position: Position::START,
-        };
-        builds.push(Filled { build: build.clone(), table: Arc::clone(table), rows: BTreeMap::new() });
-        Ok(build)
+        let missing = || StoreError::no_build(&table.name);
+        let filling = self.views.get(&table.name).and_then(|view| view.builds.get(index));
+        let filling = filling.ok_or_else(missing)?;
+        filling.check(table)?;
+        Ok(self.build(table.name.clone(), filling))
     }
 
     fn promote(&mut self, build: &Build, transactional: bool) -> Result<(), StoreError> {
-        let position = self.position(&build.reader());
-        let filled = self.filled_mut(build).ok_or_else(|| gone(build))?;
-        (filled.build.stage, filled.build.position) = (Stage::Live { transactional }, position);
-        for other in self.builds(&build.view) {
-            if other.stage != Stage::Beside && other.generation != build.generation {
-                self.discard(&other);
-            }
+        let found = self.filling(build).ok_or_else(|| StoreError::no_build(&build.view))?;
+        found.stage = Stage::Live { transactional };
+        let others = |other: &Build| other.stage != Stage::Beside && other.generation != build.generation;
+        for old in self.builds(&build.view).iter().filter(|other| others(other)) {
+            self.discard(old);
         }
         Ok(())
     }
 
     fn discard(&mut self, build: &Build) {
-        if let Some(builds) = self.views.get_mut(&*build.view) {
-            builds.retain(|filled| filled.build.generation != build.generation);
+        if let Some(view) = self.views.get_mut(&build.view) {
+            view.builds.retain(|other| other.generation != build.generation);
         }
-        let reader = build.reader();
-        self.positions.remove(&reader);
-        self.letters.retain(|(other, _), _| *other != reader);
+        self.readers.remove(&build.reader());
+    }
+
+    fn rows(
+        &mut self,
+        table: &Table,
+        build: &Build,
+        keys: &[Values],
+    ) -> Result<Vec<Option<Values>>, StoreError> {
+        keys.iter().try_for_each(|key| table.check_key(key)).map_err(StoreError::invalid)?;
+        let filling = self.filling(build).ok_or_else(|| StoreError::no_build(&build.view))?;
+        filling.check(table)?;
+        Ok(keys.iter().map(|key| filling.rows.get(key).cloned()).collect())
     }
 
     fn find(&self, query: &Query) -> Result<Vec<Values>, StoreError> {
-        let view = &query.table.name;
-        let missing =
-            || StoreError::new(StoreErrorKind::Missing, format!("the view `{view}` is not there yet"));
-        let live = self.live(view).ok_or_else(missing)?;
-        live.has_columns_of(&query.table)?;
-        let meets = |row: &&Values| {
-            query.conditions.iter().all(|condition| {
-                row.get(condition.column).is_some_and(|value| passes(value, &condition.test))
-            })
+        query.validate()?;
+        let Query { table, conditions, order, descending, after, limit } = query;
+        let live = self.live(&table.name).ok_or_else(|| StoreError::no_build(&table.name))?;
+        live.check(table)?;
+        let asked = |row: &Values| {
+            conditions
+                .iter()
+                .all(|condition| row.get(condition.column).is_some_and(|value| condition.test.holds(value)))
         };
-        let place = |row: &Values| {
-            let order = query.order.and_then(|column| row.get(column).cloned());
-            (order, live.table.key_of(row))
+        // By the column, then by the key.
+        let place = |row: &Values| (order.and_then(|column| row.get(column).cloned()), table.key_of(row));
+        let after = after.as_ref().map(|Place { order, key }| (order.clone(), key.clone()));
+        let behind = |found: &(_, _)| {
+            after.as_ref().is_none_or(|after| if *descending { found < after } else { found > after })
         };
-        let mut rows: Vec<_> = live.rows.values().filter(meets).map(|row| (place(row), row)).collect();
-        rows.sort_by(|(one, _), (two, _)| if query.descending { two.cmp(one) } else { one.cmp(two) });
-        if let Some(after) = &query.after {
-            let after = (after.order.clone(), after.key.clone());
-            rows.retain(|(place, _)| if query.descending { *place < after } else { *place > after });
+        let rows = live.rows.values().filter(|row| asked(row)).map(|row| (place(row), row));
+        let mut rows: Vec<_> = rows.filter(|(place, _)| behind(place)).collect();
+        rows.sort_by(|(one, _), (two, _)| if *descending { two.cmp(one) } else { one.cmp(two) });
+        Ok(rows.into_iter().take((*limit).max(1)).map(|(_, row)| row.clone()).collect())
+    }
+
+    /// First all checks, then all writes.
+    fn write(&mut self, work: Work) -> Result<(), WorkError> {
+        work.validate()?;
+        let overtaken = WorkError::Overtaken { reader: work.reader.clone() };
+        if self.position(&work.reader) != work.after {
+            return Err(overtaken);
         }
-        rows.truncate(query.limit.max(1));
-        Ok(rows.into_iter().map(|(_, row)| row.clone()).collect())
+        if let Some(rows) = work.rows {
+            let behind = |filling: &&mut Filling| filling.stage != Stage::Live { transactional: true };
+            let Some(filling) = self.filling(&rows.build).filter(behind) else { return Err(overtaken) };
+            filling.check(&rows.table)?;
+            for key in rows.remove {
+                filling.set(key.into_iter().map(kept).collect(), None);
+            }
+            for row in rows.put {
+                let row: Values = row.into_iter().map(kept).collect();
+                filling.set(rows.table.key_of(&row), Some(row));
+            }
+        }
+        let reader = self.readers.entry(work.reader).or_default();
+        reader.position = work.upto;
+        for position in work.settled {
+            reader.letters.remove(&position);
+        }
+        reader.letters.extend(work.letters.into_iter().map(|letter| (letter.position, letter)));
+        for change in work.processes {
+            match change.state {
+                Some(state) => reader.processes.insert(change.key, state),
+                None => reader.processes.remove(&change.key),
+            };
+        }
+        Ok(())
     }
 
     fn position(&self, reader: &str) -> Position {
-        self.positions.get(reader).copied().unwrap_or_default()
+        self.readers.get(reader).map(|reader| reader.position).unwrap_or_default()
     }
 
-    fn write(&mut self, work: Work) -> Result<(), WorkError> {
-        let Work { reader, after, upto, rows, letters, settled, processes } = work;
-        let overtaken = || WorkError::Overtaken { reader: reader.clone() };
-        if self.position(&reader) != after {
-            return Err(overtaken());
-        }
-        if let Some(rows) = rows {
-            let filled = self.filled_mut(&rows.build).ok_or_else(overtaken)?;
-            if filled.build.stage == (Stage::Live { transactional: true }) {
-                return Err(overtaken());
-            }
-            filled.write(rows)?;
-        }
-        for ProcessChange { key, state } in processes {
-            let at = (reader.clone(), key);
-            match state {
-                Some(state) => drop(self.processes.insert(at, state)),
-                None => drop(self.processes.remove(&at)),
-            }
-        }
-        self.letters.extend(letters.into_iter().map(|letter| ((reader.clone(), letter.position), letter)));
-        for position in settled {
-            self.letters.remove(&(reader.clone(), position));
-        }
-        self.positions.insert(reader, upto);
-        Ok(())
+    fn letters(&self, reader: &str) -> impl Iterator<Item = &Letter> {
+        self.readers.get(reader).into_iter().flat_map(|reader| reader.letters.values())
     }
 
-    fn letters_of<'a>(&'a self, reader: &'a str) -> impl Iterator<Item = &'a Letter> {
-        let first = (reader.to_owned(), Position::START);
-        self.letters
-            .range(first..)
-            .take_while(move |((other, _), _)| other == reader)
-            .map(|(_, letter)| letter)
+    fn wish(&mut self, reader: &str, position: Position, wish: Wish) -> bool {
+        let reader = self.readers.get_mut(reader);
+        let letter = reader.and_then(|reader| reader.letters.get_mut(&position));
+        letter.map(|letter| letter.wish = wish).is_some()
+    }
+
+    fn lease(&mut self, work: &str, holder: &str, duration: Duration) -> Option<Lease> {
+        let now = Instant::now();
+        let valid = |until: &Option<Instant>| until.is_none_or(|until| until > now);
+        if self.leases.get(work).is_some_and(|(other, until)| other != holder && valid(until)) {
+            return None;
+        }
+        self.leases.insert(work.to_owned(), (holder.to_owned(), now.checked_add(duration)));
+        Some(Lease { work: work.to_owned(), holder: holder.to_owned(), remaining: duration })
+    }
+
+    fn release(&mut self, work: &str, holder: &str) {
+        if self.leases.get(work).is_some_and(|(other, _)| other == holder) {
+            self.leases.remove(work);
+        }
+    }
+
+    fn processes(&self, manager: &str, keys: &[String]) -> Vec<Option<ProcessState>> {
+        let processes = self.readers.get(manager).map(|reader| &reader.processes);
+        keys.iter().map(|key| processes.and_then(|processes| processes.get(key)).cloned()).collect()
     }
 
     fn due(&self, manager: &str, now: DateTime<Utc>, limit: usize) -> Due {
-        let own = self.processes.iter().filter(|((other, _), _)| other == manager);
-        let mut all: Vec<_> = own
-            .flat_map(|((_, key), state)| state.deadlines.iter().map(move |deadline| (deadline.due, key)))
-            .collect();
-        all.sort();
-        let next = all.iter().map(|(due, _)| *due).find(|due| *due > now);
-        let mut keys: Vec<String> = Vec::new();
-        for (_, key) in all.into_iter().filter(|(due, _)| *due <= now) {
-            if keys.len() < limit && !keys.contains(key) {
-                keys.push(key.clone());
-            }
-        }
-        Due { keys, next }
-    }
-
-    /// What the rows of a commit come to, if all of them can be changed as it asks.
-    pub(super) fn check_rows(&self, commit: &Commit) -> Result<Changed, AppendError> {
-        let mut changed = Changed::new();
-        for op in &commit.rows {
-            self.check_row(op, &mut changed).map_err(|reason| AppendError::Row(op.refused(reason)))?;
-        }
-        Ok(changed)
-    }
-
-    fn check_row(&self, op: &RowOp, changed: &mut Changed) -> Result<(), RowRefusal> {
-        let database = |message: &str| RowRefusal::Database(message.to_owned());
-        let live = self.live(&op.table.name).ok_or_else(|| database("the view is not there"))?;
-        if live.build.stage != (Stage::Live { transactional: true }) {
-            return Err(database("the view is not transactional any more: start the program again"));
-        }
-        let at = (op.table.name.to_string(), op.key.clone());
-        let before = changed.get(&at).cloned().unwrap_or_else(|| live.rows.get(&op.key).cloned());
-        let after = match &op.change {
-            RowChange::Put(row) => Some(row.clone()),
-            RowChange::Ensure(row) => Some(before.unwrap_or_else(|| row.clone())),
-            RowChange::Set(columns) => {
-                let mut row = before.ok_or(RowRefusal::Absent)?;
-                for (column, value) in columns {
-                    *row.get_mut(*column).ok_or_else(|| database("there is no such column"))? = value.clone();
-                }
-                Some(row)
-            }
-            RowChange::Add(columns) => {
-                let mut row = before.ok_or(RowRefusal::Absent)?;
-                for (column, number) in columns {
-                    let value = row.get_mut(*column).ok_or_else(|| database("there is no such column"))?;
-                    *value = sum(value, number).ok_or_else(|| database("the sum is no number of 64 bits"))?;
-                }
-                Some(row)
-            }
-            RowChange::Swap { from, to } if *from == before => to.clone(),
-            RowChange::Swap { .. } => return Err(RowRefusal::Stale),
-            RowChange::Remove => None,
-        };
-        if let Some(row) = &after {
-            live.fits(row).map_err(RowRefusal::Database)?;
-        }
-        changed.insert(at, after);
-        Ok(())
-    }
-
-    /// Writes what the rows of a commit come to.
-    pub(super) fn write_rows(&mut self, changed: Changed, committed: &Committed) {
-        let events = committed.appends.iter();
-        let events: Vec<_> = events
-            .flat_map(|append| append.positions.iter().map(|position| (*position, append.at)))
-            .collect();
-        let given = |value: Value| match value {
-            Value::RecordedAt(index) => events.get(index).map_or(Value::Null, |(_, at)| Value::Time(*at)),
-            Value::RecordedPosition(index) => {
-                let position = events.get(index).map(|(position, _)| position.get()).unwrap_or_default();
-                Value::Text(format!("{position:039}"))
-            }
-            value => value,
-        };
-        for ((view, key), row) in changed {
-            let builds = self.views.get_mut(&view).into_iter().flatten();
-            for live in builds.filter(|filled| filled.build.stage != Stage::Beside) {
-                match &row {
-                    Some(row) => {
-                        drop(live.rows.insert(key.clone(), row.iter().cloned().map(given).collect()));
-                    }
-                    None => drop(live.rows.remove(&key)),
-                }
-            }
-        }
-    }
-}
-
-impl Filled {
-    fn write(&mut self, rows: Rows) -> Result<(), WorkError> {
-        for row in &rows.put {
-            self.fits(row).map_err(|message| WorkError::Row {
-                view: self.build.view.to_string(),
-                key: self.table.key_of(row),
-                cause: StoreError::invalid(message),
-            })?;
-        }
-        for row in rows.put {
-            self.rows.insert(self.table.key_of(&row), row);
-        }
-        for key in rows.remove {
-            self.rows.remove(&key);
-        }
-        Ok(())
-    }
-
-    fn fits(&self, row: &Values) -> Result<(), String> {
-        if row.len() != self.table.columns.len() {
-            return Err(format!("it has {} values for {} columns", row.len(), self.table.columns.len()));
-        }
-        for (column, value) in self.table.columns.iter().zip(row) {
-            let fits = match value {
-                Value::Null => column.nullable,
-                Value::RecordedAt(_) | Value::RecordedPosition(_) => true,
-                Value::Text(text) if text.contains('\0') => false,
-                value => value.column_type() == Some(column.ty),
-            };
-            if !fits {
-                return Err(format!("`{value}` does not fit into the column `{}`", column.name));
-            }
-        }
-        Ok(())
-    }
-
-    fn has_columns_of(&self, table: &Table) -> Result<(), StoreError> {
-        match self.table.columns == table.columns && self.table.key == table.key {
-            true => Ok(()),
-            false => Err(StoreError::corrupt(format!(
-                "the table `{}` has other columns than the view: another version of the program filled it",
-                table.name
-            ))),
-        }
-    }
-}
-
-fn passes(value: &Value, test: &Test) -> bool {
-    match test {
-        Test::Equals(other) => value == other,
-        Test::AtLeast(other) => *value != Value::Null && value >= other,
-        Test::Below(other) => *value != Value::Null && value < other,
-        Test::Among(others) => others.contains(value),
-    }
-}
-
-fn sum(one: &Value, two: &Value) -> Option<Value> {
-    match (one, two) {
-        (Value::Integer(one), Value::Integer(two)) => one.checked_add(*two).map(Value::Integer),
-        (Value::Real(one), Value::Real(two)) => Some(Value::Real(one + two)),
-        _ => None,
-    }
-}
-
-fn gone(build: &Build) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Missing,
-        format!("the build {} of the view `{}` is gone", build.generation, build.view),
-    )
-}
-
-impl MemoryStore {
-    /// What `read` makes of the books, and those who wait for readers are woken.
-    fn change<T>(&self, change: impl FnOnce(&mut Books) -> T) -> T {
-        let outcome = change(&mut self.log().books);
-        self.0.worked.notify_waiters();
-        outcome
+        let processes = self.readers.get(manager).into_iter().flat_map(|reader| reader.processes.values());
+        let deadlines = processes
+            .flat_map(|process| process.deadlines.iter().map(|deadline| (deadline.due, &process.key)));
+        let (due, later): (BTreeSet<_>, BTreeSet<_>) = deadlines.partition(|(due, _)| *due <= now);
+        let mut seen = BTreeSet::new();
+        let keys = due.into_iter().map(|(_, key)| key).filter(|key| seen.insert(*key));
+        Due { keys: keys.take(limit).cloned().collect(), next: later.first().map(|(due, _)| *due) }
     }
 }
 
@@ -354,31 +278,27 @@ impl ReadStore for MemoryStore {
         fingerprint: [u8; 16],
         anew: bool,
     ) -> BoxFuture<'a, Result<Build, StoreError>> {
-        Box::pin(async move { self.change(|books| books.prepare(table, fingerprint, anew)) })
+        Box::pin(async move { self.log().books.prepare(table, fingerprint, anew) })
     }
 
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move { self.change(|books| books.promote(build, transactional)) })
+        Box::pin(async move { self.log().books.promote(build, transactional) })
     }
 
     fn discard<'a>(&'a self, build: &'a Build) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            self.change(|books| books.discard(build));
+            self.log().books.discard(build);
             Ok(())
         })
     }
 
     fn rows<'a>(
         &'a self,
-        _: &'a Arc<Table>,
+        table: &'a Arc<Table>,
         build: &'a Build,
         keys: &'a [Values],
     ) -> BoxFuture<'a, Result<Vec<Option<Values>>, StoreError>> {
-        Box::pin(async move {
-            let log = self.log();
-            let filled = log.books.filled(build).ok_or_else(|| gone(build))?;
-            Ok(keys.iter().map(|key| filled.rows.get(key).cloned()).collect())
-        })
+        Box::pin(async move { self.log().books.rows(table, build, keys) })
     }
 
     fn find<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Values>, StoreError>> {
@@ -386,7 +306,11 @@ impl ReadStore for MemoryStore {
     }
 
     fn write(&self, work: Work) -> BoxFuture<'_, Result<(), WorkError>> {
-        Box::pin(async move { self.change(|books| books.write(work)) })
+        Box::pin(async move {
+            self.log().books.write(work)?;
+            self.0.read.notify_waiters();
+            Ok(())
+        })
     }
 
     fn position<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<Position, StoreError>> {
@@ -402,15 +326,15 @@ impl ReadStore for MemoryStore {
     ) -> BoxFuture<'a, Result<Vec<Letter>, StoreError>> {
         Box::pin(async move {
             let log = self.log();
-            let wanted = |letter: &&Letter| {
+            let asked = |letter: &&Letter| {
                 letter.position > after && stream.is_none_or(|stream| letter.stream == *stream)
             };
-            Ok(log.books.letters_of(reader).filter(wanted).take(limit.max(1)).cloned().collect())
+            Ok(log.books.letters(reader).filter(asked).take(limit).cloned().collect())
         })
     }
 
     fn count_letters<'a>(&'a self, reader: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
-        Box::pin(async move { Ok(self.log().books.letters_of(reader).count() as u64) })
+        Box::pin(async move { Ok(self.log().books.letters(reader).count() as u64) })
     }
 
     fn wish<'a>(
@@ -419,11 +343,7 @@ impl ReadStore for MemoryStore {
         position: Position,
         wish: Wish,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async move {
-            let mut log = self.log();
-            let letter = log.books.letters.get_mut(&(reader.to_owned(), position));
-            Ok(letter.map(|letter| letter.wish = wish).is_some())
-        })
+        Box::pin(async move { Ok(self.log().books.wish(reader, position, wish)) })
     }
 
     fn wished<'a>(
@@ -433,13 +353,10 @@ impl ReadStore for MemoryStore {
     ) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
         Box::pin(async move {
             let log = self.log();
-            let mut streams: Vec<StreamId> = Vec::new();
-            for letter in log.books.letters_of(reader).filter(|letter| letter.wish != Wish::Wait) {
-                if streams.len() < limit.max(1) && !streams.contains(&letter.stream) {
-                    streams.push(letter.stream.clone());
-                }
-            }
-            Ok(streams)
+            let wished = log.books.letters(reader).filter(|letter| letter.wish != Wish::Wait);
+            let mut seen = HashSet::new();
+            let streams = wished.map(|letter| &letter.stream).filter(|stream| seen.insert(*stream));
+            Ok(streams.take(limit).cloned().collect())
         })
     }
 
@@ -450,9 +367,8 @@ impl ReadStore for MemoryStore {
     ) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
         Box::pin(async move {
             let log = self.log();
-            let blocked =
-                |stream: &&StreamId| log.books.letters_of(reader).any(|letter| letter.stream == **stream);
-            Ok(streams.iter().filter(blocked).cloned().collect())
+            let has = |stream: &&StreamId| log.books.letters(reader).any(|letter| letter.stream == **stream);
+            Ok(streams.iter().filter(has).cloned().collect())
         })
     }
 
@@ -462,22 +378,12 @@ impl ReadStore for MemoryStore {
         holder: &'a str,
         duration: Duration,
     ) -> BoxFuture<'a, Result<Option<Lease>, StoreError>> {
-        Box::pin(async move {
-            let (now, leases) = (Instant::now(), &mut self.log().books.leases);
-            if leases.get(work).is_some_and(|(other, until)| other != holder && *until > now) {
-                return Ok(None);
-            }
-            leases.insert(work.to_owned(), (holder.to_owned(), now + duration));
-            Ok(Some(Lease { work: work.to_owned(), holder: holder.to_owned(), remaining: duration }))
-        })
+        Box::pin(async move { Ok(self.log().books.lease(work, holder, duration)) })
     }
 
     fn release<'a>(&'a self, work: &'a str, holder: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            let leases = &mut self.log().books.leases;
-            if leases.get(work).is_some_and(|(other, _)| other == holder) {
-                leases.remove(work);
-            }
+            self.log().books.release(work, holder);
             Ok(())
         })
     }
@@ -487,11 +393,7 @@ impl ReadStore for MemoryStore {
         manager: &'a str,
         keys: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<ProcessState>>, StoreError>> {
-        Box::pin(async move {
-            let log = self.log();
-            let state = |key: &String| log.books.processes.get(&(manager.to_owned(), key.clone())).cloned();
-            Ok(keys.iter().map(state).collect())
-        })
+        Box::pin(async move { Ok(self.log().books.processes(manager, keys)) })
     }
 
     fn due<'a>(
@@ -500,16 +402,16 @@ impl ReadStore for MemoryStore {
         now: DateTime<Utc>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Due, StoreError>> {
-        Box::pin(async move { Ok(self.log().books.due(manager, now, limit.max(1))) })
+        Box::pin(async move { Ok(self.log().books.due(manager, now, limit)) })
     }
 
     fn reached<'a>(&'a self, reader: &'a str, position: Position) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             // Listen before looking, so that what comes in between is not missed.
-            let mut worked = pin!(self.0.worked.notified());
-            worked.as_mut().enable();
+            let mut written = pin!(self.0.read.notified());
+            written.as_mut().enable();
             if self.log().books.position(reader) < position {
-                worked.await;
+                written.await;
             }
             Ok(())
         })

@@ -24,6 +24,7 @@ use super::{
     lent::{self, Held},
     options::Source,
     read, snapshots,
+    statements::Statements,
     tls::Encrypted,
     write,
 };
@@ -57,6 +58,8 @@ pub(super) struct Session {
     pub(super) claim: Statement,
     pub(super) snapshot: Statement,
     pub(super) keep_snapshot: Statement,
+    /// What depends on the tables of views.
+    pub(super) statements: Statements,
     known: Mutex<Known>,
     /// Whether the last batch with unique values or keys had one in it that was not free.
     pub(super) denied: AtomicBool,
@@ -120,9 +123,15 @@ impl Session {
             claim,
             snapshot,
             keep_snapshot,
+            statements: Statements::default(),
             known: Mutex::default(),
             denied: AtomicBool::default(),
         })
+    }
+
+    /// The statement with this text, which is prepared if it is not yet.
+    pub(super) async fn prepared(&self, text: &str) -> Result<Statement, Error> {
+        self.statements.get(&self.client, text).await
     }
 
     /// What was met in reads of the whole store.

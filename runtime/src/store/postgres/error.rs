@@ -108,7 +108,7 @@ pub(super) fn is_lost(error: &Error) -> bool {
     error.is_closed() || !is_definite(error)
 }
 
-fn kind(error: &Error) -> StoreErrorKind {
+pub(super) fn kind(error: &Error) -> StoreErrorKind {
     let Some(state) = error.code().map(SqlState::code) else {
         return StoreErrorKind::Unavailable;
     };
@@ -126,7 +126,7 @@ fn kind(error: &Error) -> StoreErrorKind {
 }
 
 /// What the driver says, in one line with what the server says; its own text has the kind of error only.
-fn plain(error: &Error) -> String {
+pub(super) fn plain(error: &Error) -> String {
     match (error.as_db_error(), source(error)) {
         (Some(error), _) => said(error),
         (None, Some(source)) => format!("{error}: {source}"),

@@ -133,11 +133,10 @@ pub(super) async fn insert(
     batch: &[Placed],
     columns: &Columns<'_>,
 ) -> Result<Option<Inserted>, Error> {
-    let Columns { crowds, changes, keys, .. } = columns;
-    let unusual = [columns.unconditional_ids.len(), columns.contents.len(), changes.released.len()];
-    if unusual != [0; 3] {
+    if is_unusual(columns) {
         return Ok(None);
     }
+    let Columns { crowds, changes, keys, .. } = columns;
     let takes = &changes.takes;
     let events = i64::try_from(columns.ids.len()).unwrap_or(i64::MAX);
     let keep_times = batch.first().is_some_and(Placed::keeps_times);
@@ -175,6 +174,12 @@ pub(super) async fn insert(
         true => session.client.query_opt(&session.insert_claiming, &parameters).await,
         false => session.client.query_opt(&session.insert_all, plain).await,
     })
+}
+
+/// Whether there is something in the batch that the plain statements do not know.
+pub(super) fn is_unusual(columns: &Columns<'_>) -> bool {
+    let unusual = [columns.unconditional_ids.len(), columns.contents.len(), columns.changes.released.len()];
+    unusual != [0; 3]
 }
 
 /// A commit of one event, with nothing about it that the statement for one does not know.

@@ -16,9 +16,12 @@ mod row;
 mod scans;
 mod schema;
 mod snapshots;
+mod statements;
 mod tail;
 mod text;
 mod tls;
+mod together;
+mod views;
 mod write;
 mod writer;
 
@@ -37,6 +40,7 @@ use self::{
     options::Source,
     read::Wanted,
     scans::Scans,
+    views::Views,
     write::{Outcome, Placed},
     writer::Writer,
 };
@@ -45,7 +49,7 @@ use super::{
     Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Snapshot, Standing, Store, StoreError,
     StreamId, StreamPage, key::StoreKey,
 };
-use crate::Version;
+use crate::{Version, read::ReadStore};
 
 /// How often those who wait look for events where nobody tells them …
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -70,7 +74,8 @@ const MOST_BYTES: usize = 256 << 20;
 /// The store has a connection for appends, one for loads, one for reads of the whole store, and while somebody waits,
 /// one that listens. Each is made when it is first needed, and made again when it was lost. All appends that wait share
 /// one statement: one round trip and one sync. So do loads that wait. Who is alone loads and appends over the same connection
-/// and waits for nobody. The store belongs to the runtime in which it is opened.
+/// and waits for nobody. Views have three connections more: one for questions, and two on which readers write what they have
+/// done. The store belongs to the runtime in which it is opened.
 ///
 /// # Constraints
 /// To put a constraint on record, in force or off the record waits for all who are appending, in whichever process, and
@@ -87,6 +92,18 @@ const MOST_BYTES: usize = 256 << 20;
 /// transaction; those of a later one are refused.
 /// The view `log` shows the events to people. Where a name or an id contains U+0000, which PostgreSQL cannot hold, or a
 /// backslash, the tables have `\0` and `\\`.
+///
+/// # The tables of views
+/// They are in the same schema, each under the view's own name, with columns as [`ColumnType`](crate::read::ColumnType) says:
+/// `SELECT * FROM factum.open_incident` in `psql`, where `factum` is the schema unless you named another one. Text is ordered by
+/// its bytes. Another build of a view stands beside it as `open_incident__2`, and takes its place in one step; who was given
+/// the right to read the one has it for the other. Somebody who has a transaction open in which he has read the table keeps
+/// the next build waiting, and commits with rows of the view for moments; after the [timeout](PostgresOptions::timeout) that
+/// is an error. So is a view of your own on the table (`CREATE VIEW`): drop it, and make it again afterwards. Views are built
+/// by the role that made the tables, or by one that is a member of it.
+///
+/// Commits with rows of transactional views are transactions of several statements, sent at once. If a row of one cannot be
+/// written, the transaction is rolled back, and that commit is given again alone, so that the failure is its own.
 #[derive(Debug)]
 pub struct PostgresStore {
     key: StoreKey,
@@ -99,6 +116,7 @@ pub struct PostgresStore {
     /// For what may be long.
     scans: Scans,
     listener: Listener,
+    views: Views,
 }
 
 impl PostgresStore {
@@ -136,20 +154,16 @@ impl PostgresStore {
             loads: Loads::start(&short, key),
             short,
             scans: Scans::new(Link::new(Arc::clone(&options))),
+            views: Views::new(&options),
             listener: Listener::new(options),
         })
     }
 
     async fn record(&self, commit: Commit) -> Result<Committed, AppendError> {
-        let size: usize = commit
-            .appends
-            .iter()
-            .flat_map(|append| &append.events)
-            .map(|event| event.payload.bytes().len())
-            .sum();
+        let size = write::bytes(&commit);
         if size > MOST_BYTES {
             return Err(StoreError::invalid(format!(
-                "the commit has {size} bytes of payload; at most {MOST_BYTES} can be recorded at once"
+                "the commit has {size} bytes of payload and of rows; at most {MOST_BYTES} can be recorded at once"
             ))
             .into());
         }
@@ -246,7 +260,7 @@ impl Store for PostgresStore {
             let wanted = Wanted { stream: stream.clone(), from, limit: limit.max(1) };
             let facts = match self.writer.idle() {
                 // Who is alone loads and appends over one connection: the server has one process to wake then.
-                Some(link) => {
+                Some((link, _between)) => {
                     let facts = link.ask("reading a stream", |session| {
                         let wanted = &wanted;
                         async move { read::facts(&session, self.key, wanted).await }
@@ -372,8 +386,17 @@ impl Store for PostgresStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let supported: &[_] =
-            &[Capability::Claims, Capability::IdempotencyKeys, Capability::Snapshots, Capability::Originals];
+        let supported: &[_] = &[
+            Capability::Claims,
+            Capability::IdempotencyKeys,
+            Capability::Rows,
+            Capability::Snapshots,
+            Capability::Originals,
+        ];
         Capabilities { wakes: self.wakes, ..Capabilities::new(self.durability).supporting(supported) }
+    }
+
+    fn read_store(self: Arc<Self>) -> Option<Arc<dyn ReadStore>> {
+        Some(self)
     }
 }

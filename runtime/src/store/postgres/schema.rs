@@ -11,7 +11,7 @@ const OLDEST: i32 = 15;
 /// What makes the tables of a version from those of the version before, in order; the first one makes them. Their number is
 /// the version that this code reads and writes. A step may count on those before it and on nothing else, and what it
 /// takes away must not be used by a store of the version before that is still at work.
-pub(super) const STEPS: &[&str] = &[include_str!("tables.sql")];
+pub(super) const STEPS: &[&str] = &[concat!(include_str!("tables.sql"), include_str!("views.sql"))];
 
 const SERVER: &str = "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'), \
     current_setting('fsync') = 'on'";

@@ -9,13 +9,18 @@ use std::{
     },
 };
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, mpsc, oneshot};
+use tokio_postgres::Error;
 
 use super::{
-    connection::{Link, Unanswered},
+    connection::{Link, Session, Unanswered},
+    together,
     write::{self, Outcome, Placed},
 };
-use crate::store::{AppendError, StoreError, StoreErrorKind};
+use crate::{
+    observe,
+    store::{AppendError, StoreError, StoreErrorKind},
+};
 
 /// How many commits may wait, and so how many share a statement at most. Appends beyond it wait for their turn to wait.
 const MOST_COMMITS: usize = 1024;
@@ -26,7 +31,7 @@ const MANY_EVENTS: usize = 16_384;
 /// … or this many bytes of payload: PostgreSQL takes no message of more than a gigabyte.
 const MANY_BYTES: usize = 64 << 20;
 
-type Answer = Result<Outcome, AppendError>;
+pub(super) type Answer = Result<Outcome, AppendError>;
 
 #[derive(Debug)]
 struct Request {
@@ -44,8 +49,10 @@ pub(super) struct Writer {
 
 /// Who writes.
 #[derive(Debug)]
-struct Turn {
+pub(super) struct Turn {
     taken: Mutex<()>,
+    /// Commits with rows are transactions of several statements, and nobody may come in between.
+    pub(super) between: RwLock<()>,
     /// How many commits in a row had nobody beside them.
     alone: AtomicU32,
 }
@@ -68,15 +75,19 @@ impl Writer {
     /// Starts the task.
     pub(super) fn start(link: Arc<Link>) -> Self {
         let (requests, waiting) = mpsc::channel(MOST_COMMITS);
-        let turn = Arc::new(Turn { taken: Mutex::default(), alone: AtomicU32::new(ALONE) });
+        let turn = Arc::new(Turn {
+            taken: Mutex::default(),
+            between: RwLock::default(),
+            alone: AtomicU32::new(ALONE),
+        });
         tokio::spawn(work_off(Arc::clone(&link), Arc::clone(&turn), waiting));
         Self { link, turn, requests }
     }
 
-    /// The connection, if nobody writes.
-    pub(super) fn idle(&self) -> Option<&Link> {
+    /// The connection, if nobody writes; and that no transaction begins on it meanwhile.
+    pub(super) fn idle(&self) -> Option<(&Link, RwLockReadGuard<'_, ()>)> {
         let alone = self.turn.is_alone() && self.turn.taken.try_lock().is_ok();
-        alone.then_some(&self.link)
+        Some((&self.link, alone.then(|| self.turn.between.try_read().ok())??))
     }
 
     /// Queues the commit and waits for what becomes of it. Who is alone writes it himself, which saves the way to the task
@@ -86,7 +97,7 @@ impl Writer {
         if self.turn.is_alone()
             && let Ok(_turn) = self.turn.taken.try_lock()
         {
-            let mut answers = record(&self.link, vec![placed]).await;
+            let mut answers = record(&self.link, &self.turn, vec![placed]).await;
             return answers.pop().unwrap_or_else(|| Err(gone().into()));
         }
         let (answer, answered) = oneshot::channel();
@@ -147,59 +158,72 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
         turn.note(batch.len() + postponed.len());
         let (placed, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|request| (request.placed, request.answer)).unzip();
-        for (answer, outcome) in answers.into_iter().zip(record(&link, placed).await) {
+        for (answer, outcome) in answers.into_iter().zip(record(&link, &turn, placed).await) {
             // Who does not wait any more does not need the answer.
             let _ = answer.send(outcome);
         }
     }
 }
 
-/// Records the batch. One that the server refuses as a whole is given again commit by commit, so that none pays for
+/// Records the batch.
+async fn record(link: &Link, turn: &Arc<Turn>, batch: Vec<Placed>) -> Vec<Answer> {
+    observe::group("postgres", batch.len());
+    match batch.iter().all(|placed| placed.commit.rows.is_empty()) {
+        true => record_plainly(link, batch).await,
+        false => together::record(link, turn, batch).await,
+    }
+}
+
+/// Records a batch without rows. One that the server refuses as a whole is given again commit by commit, so that none pays for
 /// another.
-async fn record(link: &Link, batch: Vec<Placed>) -> Vec<Answer> {
+pub(super) async fn record_plainly(link: &Link, batch: Vec<Placed>) -> Vec<Answer> {
     let batch = Arc::new(batch);
-    match send(link, &batch).await {
+    match append(link, &batch).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(failed) if failed.definite && batch.len() > 1 => {
             let mut answers = Vec::with_capacity(batch.len());
             for placed in batch.iter() {
                 let alone = Arc::new(vec![placed.clone()]);
-                answers.push(match send(link, &alone).await {
+                answers.push(match append(link, &alone).await {
                     Ok(outcomes) => outcomes.into_iter().next().ok_or_else(|| gone().into()),
                     Err(failed) => Err(failed.of(placed)),
                 });
             }
             answers
         }
-        Err(failed) => {
-            let failed = Arc::new(failed);
-            batch.iter().map(|placed| Err(failed.of(placed))).collect()
-        }
+        Err(failed) => batch.iter().map(|placed| Err(failed.of(placed))).collect(),
     }
 }
 
-/// Sends the batch, and once more when the connection is lost on the way: what was recorded the first time is
+async fn append(link: &Link, batch: &Arc<Vec<Placed>>) -> Result<Vec<Outcome>, Unanswered> {
+    let ask = |session: Arc<Session>| {
+        let batch = Arc::clone(batch);
+        async move { write::append(&session, &batch).await }
+    };
+    send(link, ask).await
+}
+
+/// Sends something that records, and once more when the connection is lost on the way: what was recorded the first time is
 /// recognised.
-async fn send(link: &Link, batch: &Arc<Vec<Placed>>) -> Result<Vec<Outcome>, Unanswered> {
-    let mut lost: Option<Unanswered> = None;
+pub(super) async fn send<T, F>(link: &Link, ask: impl Fn(Arc<Session>) -> F) -> Result<T, Unanswered>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut lost = false;
     loop {
-        let given = Arc::clone(batch);
-        let asked = link
-            .ask_once("appending", |session| async move { write::append(&session, &given).await })
-            .await
-            .unwrap_or_else(|error| Err(Unanswered { error, definite: true }));
-        match asked {
-            Ok(outcomes) => return Ok(outcomes),
+        let asked = link.ask_once("appending", &ask).await;
+        match asked.unwrap_or_else(|error| Err(Unanswered { error, definite: true })) {
+            Ok(answer) => return Ok(answer),
             // What a second attempt says of itself says nothing of the first.
-            Err(failed) if lost.is_some() => return Err(Unanswered { definite: false, ..failed }),
+            Err(failed) if lost => return Err(Unanswered { definite: false, ..failed }),
             Err(failed) if failed.definite => return Err(failed),
-            Err(failed) => lost = Some(failed),
+            Err(_) => lost = true,
         }
     }
 }
 
 impl Unanswered {
-    fn of(&self, placed: &Placed) -> AppendError {
+    pub(super) fn of(&self, placed: &Placed) -> AppendError {
         let cause = StoreError::new(self.error.kind(), self.error.to_string());
         if self.definite {
             AppendError::Failed(cause)

@@ -1,7 +1,7 @@
 //! Several handles on the same data: one after the other, and at once.
 
 use super::{
-    Harness, claims, keys, position, race,
+    Harness, claims, commit_rows, keys, position, race,
     retry::told,
     snapshots,
     support::{
@@ -294,4 +294,9 @@ pub(super) async fn of_many_who_want_it_one_gets_it(harness: &dyn Harness) {
 pub(super) async fn of_many_under_one_key_one_takes_effect(harness: &dyn Harness) {
     let stores = two(harness).await;
     keys::race(&stores).await;
+}
+
+pub(super) async fn rows_of_commits_are_seen_by_all(harness: &dyn Harness) {
+    let [one, two] = two(harness).await;
+    commit_rows::reach_another_handle(one, two).await;
 }

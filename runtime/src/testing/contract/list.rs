@@ -1,8 +1,8 @@
 //! The list of cases, once, and what is made of it: a table and a macro for tests.
 
 use super::{
-    Body, Case, all, append, claims, conflict, facts, fidelity, filter, handles, keys, large, names,
-    original, position, race, refusal, retry, several, snapshots, stream, tail, time, wait,
+    Body, Case, all, append, claims, commit_rows, conflict, facts, fidelity, filter, handles, keys, large,
+    names, original, position, race, refusal, retry, several, snapshots, stream, tail, time, wait,
 };
 
 /// Makes a module with a `#[test]` for each case of the contract: `contract_tests!(name, harness)`, or
@@ -13,10 +13,10 @@ use super::{
 #[doc(hidden)]
 macro_rules! contract_tests {
     ($module:ident, $harness:expr $(,)?) => {
-        $crate::__contract_cases! { __contract_tests [$module, $harness, once] }
+        $crate::__contract_cases! { __contract_tests [$module, $harness, once, Store, cases] }
     };
     ($module:ident, $harness:expr, reopens $(,)?) => {
-        $crate::__contract_cases! { __contract_tests [$module, $harness, reopens] }
+        $crate::__contract_cases! { __contract_tests [$module, $harness, reopens, Store, cases] }
     };
 }
 
@@ -149,6 +149,31 @@ macro_rules! __contract_cases {
                     each_event_has_its_own_metadata
                     names_and_schemas_come_back
                 }
+                commit_rows {
+                    rows_and_events_are_visible_at_once
+                    no_reader_sees_one_without_the_other
+                    what_is_put_is_the_row
+                    what_is_ensured_is_the_row_if_there_was_none
+                    what_is_set_changes_these_columns
+                    what_is_added_changes_these_numbers
+                    what_is_swapped_was_as_it_had_to_be
+                    what_is_removed_is_gone
+                    changes_of_one_row_see_those_before_them
+                    an_absent_row_refuses_the_whole_commit
+                    a_stale_row_refuses_the_whole_commit
+                    what_does_not_fit_refuses_the_whole_commit
+                    a_sum_that_does_not_fit_is_refused
+                    a_commit_that_is_refused_changes_no_row
+                    a_failing_row_fails_no_other_commit
+                    they_take_effect_once
+                    times_and_positions_are_those_of_the_events
+                    views_are_kept_apart
+                    only_a_view_that_is_written_with_commits_takes_them
+                    they_go_to_the_build_that_is_live
+                    thousands_of_rows_in_a_commit
+                    additions_at_once_lose_nothing
+                    swaps_at_once_lose_nothing
+                }
                 names {
                     any_text_names_a_stream
                     any_text_names_a_category
@@ -243,6 +268,7 @@ macro_rules! __contract_cases {
                     a_constraint_holds_for_every_handle
                     of_many_who_want_it_one_gets_it
                     of_many_under_one_key_one_takes_effect
+                    rows_of_commits_are_seen_by_all
                 }
             }
         }
@@ -253,19 +279,22 @@ macro_rules! __contract_cases {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __contract_tests {
-    ([$module:ident, $harness:expr, once] once { $($themes:tt)* } reopens { $($more:tt)* }) => {
-        $crate::__contract_tests! { [$module, $harness] $($themes)* }
+    ([$($what:tt)*] once { $($themes:tt)* } $(meddling { $($others:tt)* })? reopens { $($more:tt)* }) => {
+        $crate::__contract_tests! { [$($what)*] { $($themes)* $($($others)*)? } { $($more)* } }
     };
-    ([$module:ident, $harness:expr, reopens] once { $($themes:tt)* } reopens { $($more:tt)* }) => {
-        $crate::__contract_tests! { [$module, $harness] $($themes)* $($more)* }
+    ([$module:ident, $harness:expr, once, $($of:ident),*] { $($themes:tt)* } { $($more:tt)* }) => {
+        $crate::__contract_tests! { [$module, $harness, $($of),*] $($themes)* }
     };
-    ([$module:ident, $harness:expr] $($theme:ident { $($case:ident)* })*) => {
+    ([$module:ident, $harness:expr, reopens, $($of:ident),*] { $($themes:tt)* } { $($more:tt)* }) => {
+        $crate::__contract_tests! { [$module, $harness, $($of),*] $($themes)* $($more)* }
+    };
+    ([$module:ident, $harness:expr, $store:ident, $cases:ident] $($theme:ident { $($case:ident)* })*) => {
         mod $module {
             #[allow(unused_imports, reason = "the harness may or may not name what is around the invocation")]
             use super::*;
 
             #[cfg(test)]
-            fn __harness() -> impl $crate::testing::contract::Harness {
+            fn __harness() -> impl $crate::testing::contract::Harness<dyn $crate::testing::contract::$store> {
                 $harness
             }
 
@@ -273,6 +302,7 @@ macro_rules! __contract_tests {
                 $(#[test]
                 fn $case() {
                     $crate::testing::contract::run(
+                        $crate::testing::contract::$cases(),
                         concat!(stringify!($theme), "::", stringify!($case)),
                         super::__harness,
                     );

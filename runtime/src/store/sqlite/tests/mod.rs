@@ -7,6 +7,7 @@ mod groups;
 mod plans;
 mod processes;
 mod rows;
+mod speed;
 mod tables;
 
 use std::{path::Path, sync::Arc};

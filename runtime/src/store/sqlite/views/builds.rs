@@ -19,7 +19,7 @@ use crate::{
 const BUILDS: &str = "SELECT generation, fingerprint, stage FROM factum_builds \
     WHERE view = ?1 AND stage <> 'gone' ORDER BY generation";
 const LIVE: &str =
-    "SELECT generation FROM factum_builds WHERE view = ?1 AND stage IN ('live', 'transactional')";
+    "SELECT generation, stage FROM factum_builds WHERE view = ?1 AND stage IN ('live', 'transactional')";
 const STAGE: &str = "SELECT stage FROM factum_builds WHERE view = ?1 AND generation = ?2";
 const NEXT: &str = "SELECT ifnull(max(generation), 0) + 1 FROM factum_builds WHERE view = ?1";
 const NEW: &str = "INSERT INTO factum_builds (view, generation, fingerprint, stage) VALUES (?1, ?2, ?3, ?4)";
@@ -82,6 +82,15 @@ pub(super) fn table(connection: &Connection, view: &str, generation: u64) -> Res
     Ok(stage.and_then(|stage| to_stage(&stage)).map(|stage| table_at(view, generation, stage)))
 }
 
+/// Whether a build is there that readers of events write.
+pub(super) fn is_filled(connection: &Connection, view: &str, generation: u64) -> Result<bool, Error> {
+    let mut select = connection.prepare_cached(STAGE)?;
+    let stage: Option<String> =
+        select.query_row(params![view, integer(generation)], |row| row.get(0)).optional()?;
+    let stage = stage.and_then(|stage| to_stage(&stage));
+    Ok(stage.is_some_and(|stage| stage != Stage::Live { transactional: true }))
+}
+
 fn table_at(view: &str, generation: u64, stage: Stage) -> String {
     match stage {
         Stage::Beside => names::beside(view, generation),
@@ -89,9 +98,12 @@ fn table_at(view: &str, generation: u64, stage: Stage) -> String {
     }
 }
 
-/// Whether a view has a build that everybody reads.
-pub(super) fn is_live(connection: &Connection, view: &str) -> Result<bool, Error> {
-    connection.prepare_cached(LIVE)?.exists([view])
+/// The build of a view that everybody reads, if there is one; and whether it is written with the commits.
+pub(super) fn live(connection: &Connection, view: &str) -> Result<Option<(u64, bool)>, Error> {
+    let mut select = connection.prepare_cached(LIVE)?;
+    select
+        .query_row([view], |row| Ok((natural(row, 0)?, row.get_ref(1)?.as_str()? == TRANSACTIONAL)))
+        .optional()
 }
 
 /// Finds or makes the build with this fingerprint. In a transaction that writes.
@@ -101,7 +113,7 @@ pub(super) fn prepare(
     fingerprint: [u8; 16],
     anew: bool,
 ) -> Result<Build, StoreError> {
-    names::check(table)?;
+    table.validate()?;
     let failed = |error| failed(&format!("preparing the table of the view `{}`", table.name), error);
     let mut builds = of_view(connection, &table.name)?;
     let fits = |build: &Build| {
@@ -114,8 +126,9 @@ pub(super) fn prepare(
                 definition::index(connection, table, build.generation, &name).map_err(failed)?;
                 return Ok(build);
             }
-            Found::Other(what) => return Err(changed(&name, &what)),
-            // Somebody dropped it, perhaps because he was told to: what is left of it is not needed.
+            Found::Other(what) => return Err(StoreError::changed_table(&table.name, &what)),
+            Found::Nothing if build.stage != Stage::Beside => return Err(dropped(&table.name)),
+            // Somebody dropped what nobody reads: what is left of it is of no use.
             Found::Nothing => forget(connection, &build).map_err(failed)?,
         }
     }
@@ -131,7 +144,7 @@ fn make(connection: &Connection, table: &Table, fingerprint: [u8; 16]) -> Result
         .map_err(failed)?;
     let name = names::beside(view, generation);
     refuse_taken(connection, &name)?;
-    if !is_live(connection, view).map_err(failed)? {
+    if live(connection, view).map_err(failed)?.is_none() {
         refuse_taken(connection, view)?;
     }
     definition::create(connection, table, &name)
@@ -174,11 +187,12 @@ pub(super) fn promote(connection: &Connection, build: &Build, transactional: boo
     let failed = |error| failed(&format!("making build {generation} of `{view}` the live one"), error);
     let builds = of_view(connection, view)?;
     let Some(now) = builds.iter().find(|known| known.generation == *generation) else {
-        return Err(gone(build));
+        return Err(StoreError::no_build(view));
     };
     if now.stage == Stage::Beside {
-        for live in builds.iter().filter(|known| known.stage != Stage::Beside) {
-            remove(connection, live).map_err(failed)?;
+        match builds.iter().find(|known| known.stage != Stage::Beside) {
+            Some(live) => remove(connection, live).map_err(failed)?,
+            None => refuse_taken(connection, view)?,
         }
         connection
             .execute_batch(&format!(
@@ -221,37 +235,7 @@ fn change(connection: &Connection, build: &Build, stage: &str) -> Result<(), Err
     connection.prepare_cached(CHANGE)?.execute(params![view, integer(build.generation), stage]).map(drop)
 }
 
-/// There is no such build any more.
-pub(super) fn gone(build: &Build) -> StoreError {
-    let Build { view, generation, .. } = build;
-    StoreError::new(
-        StoreErrorKind::Missing,
-        format!(
-            "build {generation} of the view `{view}` is gone: another one has taken its place, or it was discarded"
-        ),
-    )
-}
-
-/// There is no build that everybody reads.
-pub(super) fn not_live(view: &str) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Missing,
-        format!("the view `{view}` is in no table yet: start the app that has it"),
-    )
-}
-
-/// Somebody changed the table.
-pub(super) fn changed(name: &str, what: &str) -> StoreError {
-    StoreError::corrupt(format!(
-        "somebody changed the table `{name}` by hand: {what}. Change it back; or drop it (`DROP TABLE {}`), and the app fills \
-         it anew when it is started",
-        quoted(name)
-    ))
-}
-
-/// Somebody dropped the table.
-pub(super) fn dropped(name: &str) -> StoreError {
-    StoreError::corrupt(format!(
-        "the table `{name}` is gone: somebody dropped it by hand. The app fills it anew when it is started"
-    ))
+/// Somebody dropped the table of a build.
+pub(super) fn dropped(view: &str) -> StoreError {
+    StoreError::changed_table(view, "somebody dropped it")
 }

@@ -9,10 +9,11 @@ use super::{
 };
 use crate::{
     read::{RowChange, RowOp, RowRefusal, Value},
-    store::{AppendError, StoreErrorKind},
+    store::AppendError,
 };
 
-/// Changes the rows, one after the other, in the transaction of the commit. `given` is what its events were given.
+/// Changes the rows, one after the other, in the transaction of the commit, which is a valid one. `given` is what its events
+/// were given.
 pub(in super::super) fn change(
     session: &mut Session,
     rows: &[RowOp],
@@ -20,13 +21,7 @@ pub(in super::super) fn change(
 ) -> Result<(), AppendError> {
     let Session { connection, tables, .. } = session;
     for op in rows {
-        let known = tables.live(connection, &op.table).map_err(|error| match error.kind() {
-            // It concerns this commit alone: others have other views.
-            StoreErrorKind::Missing | StoreErrorKind::Corrupt => {
-                AppendError::Row(op.refused(RowRefusal::Database(error.to_string())))
-            }
-            _ => AppendError::Failed(error),
-        })?;
+        let known = tables.transactional(connection, &op.table)?;
         Changing { connection, known, op, given }.run().map_err(|refused| match refused {
             Refused::Row(reason) => AppendError::Row(op.refused(reason)),
             Refused::Store(error) => {
@@ -93,8 +88,8 @@ impl<'a> Changing<'a> {
                 let ensure = self.prepare(&self.known.sql.ensure)?;
                 self.write(ensure, row).map(drop)
             }
-            RowChange::Set(values) => self.set(values),
-            RowChange::Add(numbers) => self.add(numbers),
+            RowChange::Set(values) => self.part(values, Part::Set),
+            RowChange::Add(numbers) => self.part(numbers, Part::Add),
             RowChange::Swap { from: None, to: None } => match self.exists()? {
                 true => Err(Refused::Row(RowRefusal::Stale)),
                 false => Ok(()),
@@ -129,10 +124,6 @@ impl<'a> Changing<'a> {
 
     fn swap(&self, from: &[Value], to: &[Value]) -> Result<usize, Refused> {
         let table = &self.op.table;
-        if to.len() != table.columns.len() {
-            let (values, columns) = (to.len(), table.columns.len());
-            return Err(Unwritten::Unfit(format!("it has {values} values for {columns} columns")).into());
-        }
         let mut swap = self.prepare(&self.known.sql.swap)?;
         let new = to.iter().enumerate().filter(|(index, _)| !table.is_key(*index));
         for (column, (_, value)) in rest(table).zip(new) {
@@ -141,70 +132,35 @@ impl<'a> Changing<'a> {
         self.write(swap, from)
     }
 
-    fn set(&mut self, values: &[(usize, Value)]) -> Result<(), Refused> {
+    /// Changes some of the columns of the row, which has to be there.
+    fn part(&mut self, values: &[(usize, Value)], part: fn(Vec<usize>) -> Part) -> Result<(), Refused> {
         let (op, given) = (self.op, self.given);
-        let part = Part::Set(values.iter().map(|(column, _)| *column).collect());
-        let mut set = self.prepare_part(values, &part)?;
+        // A statement changes a column once, and at least one.
+        let again = (1..values.len()).find(|&place| {
+            let (before, behind) = values.split_at(place);
+            behind.first().is_some_and(|(next, _)| before.iter().any(|(column, _)| column == next))
+        });
+        if let Some((first, others)) = again.and_then(|place| values.split_at_checked(place)) {
+            self.part(first, part)?;
+            return self.part(others, part);
+        }
+        if values.is_empty() {
+            return if self.exists()? { Ok(()) } else { Err(Refused::Row(RowRefusal::Absent)) };
+        }
+        let part = part(values.iter().map(|(column, _)| *column).collect());
+        let connection = self.connection;
+        let sql = self.known.sql.partial(&op.table, &part);
+        let mut statement = Filling::new(connection.prepare_cached(sql)?);
         for (index, value) in values {
             if let Some(column) = op.table.columns.get(*index) {
-                set.value(column, value, given)?;
+                statement.value(column, value, given)?;
             }
         }
-        set.key(&op.table, &op.key, given)?;
-        match set.execute()? {
+        statement.key(&op.table, &op.key, given)?;
+        match statement.execute()? {
             0 => Err(Refused::Row(RowRefusal::Absent)),
             _ => Ok(()),
         }
-    }
-
-    fn add(&mut self, numbers: &[(usize, Value)]) -> Result<(), Refused> {
-        let (op, given) = (self.op, self.given);
-        // One statement adds to a column once.
-        let again = (1..numbers.len()).find(|&place| {
-            numbers
-                .iter()
-                .take(place)
-                .any(|(column, _)| numbers.get(place).is_some_and(|(other, _)| column == other))
-        });
-        if let Some((first, others)) = again.and_then(|place| numbers.split_at_checked(place)) {
-            self.add(first)?;
-            return self.add(others);
-        }
-        let part = Part::Add(numbers.iter().map(|(column, _)| *column).collect());
-        let mut add = self.prepare_part(numbers, &part)?;
-        let columns =
-            || numbers.iter().filter_map(|(index, number)| Some((op.table.columns.get(*index)?, number)));
-        for (column, number) in columns() {
-            if !matches!(number, Value::Integer(_) | Value::Real(_)) {
-                return Err(Unwritten::Unfit(format!("`{number}` is not a number to add")).into());
-            }
-            add.value(column, number, given)?;
-        }
-        add.key(&op.table, &op.key, given)?;
-        for (column, number) in columns() {
-            add.value(column, number, given)?;
-        }
-        match add.execute()? {
-            0 if self.exists()? => {
-                Err(Unwritten::Unfit("there is no number in a column that is to be added to".to_owned())
-                    .into())
-            }
-            0 => Err(Refused::Row(RowRefusal::Absent)),
-            _ => Ok(()),
-        }
-    }
-
-    /// The statement that changes some of the columns, which are there and not part of the key.
-    fn prepare_part(&mut self, values: &[(usize, Value)], part: &Part) -> Result<Filling<'a>, Refused> {
-        let table = &self.op.table;
-        let impossible =
-            values.iter().find(|(index, _)| *index >= table.columns.len() || table.is_key(*index));
-        if let Some((index, _)) = impossible {
-            let what = format!("column {index} is not there, or is part of the key, which does not change");
-            return Err(Unwritten::Unfit(what).into());
-        }
-        let connection = self.connection;
-        Ok(Filling::new(connection.prepare_cached(self.known.sql.partial(table, part))?))
     }
 
     fn exists(&self) -> Result<bool, Refused> {

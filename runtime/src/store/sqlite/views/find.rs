@@ -18,6 +18,7 @@ const MOST_VALUES: usize = 32_000;
 /// The rows that the query asks for, in its order, as of one moment.
 pub(super) fn find(session: &mut Session, query: &Query) -> Result<Vec<Values>, StoreError> {
     let Session { connection, tables, .. } = session;
+    query.validate()?;
     let table = &query.table;
     let failed = |error| failed(&format!("reading rows of `{}`", table.name), error);
     let moment = connection.unchecked_transaction().map_err(failed)?;
@@ -25,8 +26,8 @@ pub(super) fn find(session: &mut Session, query: &Query) -> Result<Vec<Values>, 
     let sql = &tables.live(&moment, table)?.sql;
     let limit = query.limit.max(1);
     let mut found = Vec::new();
-    for part in Parts::of(query)?.0 {
-        let Clause { text, values } = part;
+    let order = ordered_by(query);
+    for Clause { text, values } in parts(query) {
         if values.len() > MOST_VALUES {
             return Err(StoreError::invalid(format!(
                 "a query of `{}` has {} values, and SQLite takes {MOST_VALUES} at most: ask in several steps",
@@ -34,7 +35,6 @@ pub(super) fn find(session: &mut Session, query: &Query) -> Result<Vec<Values>, 
                 values.len()
             )));
         }
-        let order = ordered_by(query)?;
         let statement = format!("{} WHERE {text} ORDER BY {order} LIMIT ?", sql.select);
         let mut select = Filling::new(moment.prepare_cached(&statement).map_err(failed)?);
         for (column, value) in values {
@@ -67,67 +67,51 @@ impl<'a> Clause<'a> {
     }
 }
 
-/// Conditions that hold for one part of the rows after the other. Each part lies in an index as it is; together, with an
-/// `OR`, they would not.
-struct Parts<'a>(Vec<Clause<'a>>);
-
-impl<'a> Parts<'a> {
-    fn of(query: &'a Query) -> Result<Self, StoreError> {
-        let mut all = Clause::default();
-        for condition in &query.conditions {
-            test(&mut all, column(query, condition.column)?, &condition.test);
+/// Conditions for one part of the rows after the other. Each part lies in an index as it is; together, with an `OR`, they
+/// would not.
+fn parts(query: &Query) -> Vec<Clause<'_>> {
+    let mut all = Clause::default();
+    for condition in &query.conditions {
+        if let Some(column) = query.table.columns.get(condition.column) {
+            test(&mut all, column, &condition.test);
         }
-        let Some(Place { order, key }) = &query.after else {
-            if all.text.is_empty() {
-                all.text.push_str("TRUE");
-            }
-            return Ok(Self(vec![all]));
-        };
-        let table = &query.table;
-        let keys: Vec<&TableColumn> = table.key_columns().collect();
-        if keys.len() != key.len() || query.order.is_some() != order.is_some() {
-            return Err(StoreError::invalid(format!(
-                "a place in `{}` is given that does not belong to the query: give the key of a row, and what it has in the \
-                 column of the order, if there is one",
-                table.name
-            )));
+    }
+    let Some(Place { order, key }) = &query.after else {
+        if all.text.is_empty() {
+            all.text.push_str("TRUE");
         }
-        let behind = if query.descending { "<" } else { ">" };
-        let row = |columns: &[&TableColumn]| {
-            let places = vec!["?"; columns.len()].join(", ");
-            format!("({}) {behind} ({places})", list(columns.iter().copied()))
-        };
-        let (Some(index), Some(value)) = (query.order, order) else {
-            all.and(&row(&keys), keys.iter().copied().zip(key));
-            return Ok(Self(vec![all]));
-        };
-        let ordered = column(query, index)?;
-        let name = quoted(&ordered.name);
-        let mut near = all.clone();
-        let mut parts = Vec::new();
-        match value {
-            // Those that hold nothing come first.
-            Value::Null => {
-                near.and(&format!("{name} IS NULL AND {}", row(&keys)), keys.iter().copied().zip(key));
-                parts.push(near);
-                if !query.descending {
-                    all.and(&format!("{name} IS NOT NULL"), []);
-                    parts.push(all);
-                }
-            }
-            value => {
-                let columns: Vec<&TableColumn> =
-                    std::iter::once(ordered).chain(keys.iter().copied()).collect();
-                let values = std::iter::once((ordered, value)).chain(keys.iter().copied().zip(key));
-                near.and(&row(&columns), values);
-                parts.push(near);
-                if query.descending && ordered.nullable {
-                    all.and(&format!("{name} IS NULL"), []);
-                    parts.push(all);
-                }
-            }
+        return vec![all];
+    };
+    let keys: Vec<_> = query.table.key_columns().zip(key).collect();
+    let behind = |values: &[(&TableColumn, &Value)]| {
+        let columns = list(values.iter().map(|(column, _)| *column));
+        let places = vec!["?"; values.len()].join(", ");
+        format!("({columns}) {} ({places})", if query.descending { "<" } else { ">" })
+    };
+    let (Some(ordered), Some(value)) = (ordered(query), order) else {
+        all.and(&behind(&keys), keys);
+        return vec![all];
+    };
+    let name = quoted(&ordered.name);
+    let mut near = all.clone();
+    // Nothing comes first. What it is compared with is nothing too, so the others are a part of their own.
+    let far = match value {
+        Value::Null => {
+            near.and(&format!("{name} IS NULL AND {}", behind(&keys)), keys);
+            (!query.descending).then(|| format!("{name} IS NOT NULL"))
         }
-        Ok(Self(parts))
+        value => {
+            let values: Vec<_> = std::iter::once((ordered, value)).chain(keys).collect();
+            near.and(&behind(&values), values);
+            (query.descending && ordered.nullable).then(|| format!("{name} IS NULL"))
+        }
+    };
+    match far {
+        Some(far) => {
+            all.and(&far, []);
+            vec![near, all]
+        }
+        None => vec![near],
     }
 }
 
@@ -147,20 +131,13 @@ fn test<'a>(clause: &mut Clause<'a>, column: &'a TableColumn, test: &'a Test) {
     }
 }
 
-fn ordered_by(query: &Query) -> Result<String, StoreError> {
-    let first = query.order.map(|index| column(query, index)).transpose()?;
+fn ordered_by(query: &Query) -> String {
     let down = if query.descending { " DESC" } else { "" };
-    let columns: Vec<String> = first
-        .into_iter()
-        .chain(query.table.key_columns())
-        .map(|column| format!("{}{down}", quoted(&column.name)))
-        .collect();
-    Ok(columns.join(", "))
+    let columns = ordered(query).into_iter().chain(query.table.key_columns());
+    let columns: Vec<String> = columns.map(|column| format!("{}{down}", quoted(&column.name))).collect();
+    columns.join(", ")
 }
 
-fn column(query: &Query, index: usize) -> Result<&TableColumn, StoreError> {
-    let table = &query.table;
-    table.columns.get(index).ok_or_else(|| {
-        StoreError::invalid(format!("a query asks for column {index} of `{}`, which has fewer", table.name))
-    })
+fn ordered(query: &Query) -> Option<&TableColumn> {
+    query.order.and_then(|index| query.table.columns.get(index))
 }

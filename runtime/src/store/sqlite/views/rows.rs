@@ -23,6 +23,7 @@ pub(super) fn read(
     build: &Build,
     keys: &[Values],
 ) -> Result<Vec<Option<Values>>, StoreError> {
+    keys.iter().try_for_each(|key| table.check_key(key)).map_err(StoreError::invalid)?;
     let Session { connection, tables, .. } = session;
     let failed = |error| failed(&format!("reading rows of `{}`", table.name), error);
     let moment = connection.unchecked_transaction().map_err(failed)?;
@@ -53,8 +54,8 @@ pub(super) fn write(
 ) -> Result<(), WorkError> {
     let Rows { table, build, put, remove } = rows;
     let stored = |error| WorkError::Store(failed(&format!("writing rows of `{}`", table.name), error));
-    // Whose build is gone has been overtaken by who put another one in its place.
-    if builds::table(connection, &table.name, build.generation).map_err(stored)?.is_none() {
+    // Whose build is gone has been overtaken by who put another one in its place, or who writes it with commits.
+    if !builds::is_filled(connection, &table.name, build.generation).map_err(stored)? {
         return Err(WorkError::Overtaken { reader: reader.to_owned() });
     }
     let sql = &tables.of_build(connection, table, build)?.sql;

@@ -1,6 +1,6 @@
 //! The tables that a connection knows, and the statements for them.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use rusqlite::{Connection, Error};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     read::{Build, Table, TableColumn},
-    store::StoreError,
+    store::{StoreError, StoreErrorKind},
 };
 
 /// A number that changes when any table of the database does, whoever changes it.
@@ -30,11 +30,15 @@ pub(in super::super) struct Tables {
     seen: Option<i64>,
     /// Whether it is known to be so still.
     current: bool,
+    /// Counts transactions.
+    transaction: u64,
 }
 
 /// A table that is as it was made.
 #[derive(Debug)]
 pub(super) struct Known {
+    /// The last transaction in which it was written with commits.
+    transactional_in: u64,
     /// Which build of the view; `None`: the live one, whichever it is.
     generation: Option<u64>,
     table: Arc<Table>,
@@ -45,11 +49,12 @@ impl Tables {
     /// At the beginning of a transaction: others may have changed tables before it.
     pub(in super::super) fn begin(&mut self) {
         self.current = false;
+        self.transaction = self.transaction.wrapping_add(1);
     }
 
     /// After a transaction was rolled back, which may have changed tables.
     pub(in super::super) fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self { transaction: self.transaction, ..Self::default() };
     }
 
     /// The table that everybody reads.
@@ -58,13 +63,33 @@ impl Tables {
         connection: &Connection,
         table: &Arc<Table>,
     ) -> Result<&mut Known, StoreError> {
-        self.find(connection, table, None, |connection| {
-            let failed = |error| failed(&format!("looking for the table of `{}`", table.name), error);
-            match builds::is_live(connection, &table.name).map_err(failed)? {
-                true => Ok(table.name.to_string()),
-                false => Err(builds::not_live(&table.name)),
-            }
+        self.find(connection, table, None, |connection| match look_for_live(connection, table)? {
+            Some(_) => Ok(table.name.to_string()),
+            None => Err(StoreError::no_build(&table.name)),
         })
+    }
+
+    /// The table that everybody reads, if it is written with commits.
+    pub(super) fn transactional(
+        &mut self,
+        connection: &Connection,
+        table: &Arc<Table>,
+    ) -> Result<&mut Known, StoreError> {
+        let transaction = self.transaction;
+        let known = match self.live(connection, table) {
+            Err(error) if error.kind() == StoreErrorKind::Missing => {
+                return Err(StoreError::not_transactional(&table.name));
+            }
+            known => known?,
+        };
+        // Whether a build is transactional is a line in the books, of which no table tells.
+        if known.transactional_in != transaction {
+            match look_for_live(connection, table)? {
+                Some((_, true)) => known.transactional_in = transaction,
+                _ => return Err(StoreError::not_transactional(&table.name)),
+            }
+        }
+        Ok(known)
     }
 
     /// The table of a build.
@@ -78,7 +103,7 @@ impl Tables {
             let failed = |error| failed(&format!("looking for a build of `{}`", table.name), error);
             builds::table(connection, &table.name, build.generation)
                 .map_err(failed)?
-                .ok_or_else(|| builds::gone(build))
+                .ok_or_else(|| StoreError::no_build(&table.name))
         })
     }
 
@@ -100,17 +125,18 @@ impl Tables {
                 let found = definition::compare(connection, table, &name);
                 match found.map_err(|error| failed(&format!("looking at the table `{name}`"), error))? {
                     Found::Same => {}
-                    Found::Other(what) => return Err(builds::changed(&name, &what)),
-                    Found::Nothing => return Err(builds::dropped(&name)),
+                    Found::Other(what) => return Err(StoreError::changed_table(&table.name, &what)),
+                    Found::Nothing => return Err(builds::dropped(&table.name)),
                 }
                 if self.known.len() >= MOST {
                     self.known.clear();
                 }
-                self.known.push(Known { generation, table: Arc::clone(table), sql: Sql::new(table, name) });
+                let (sql, table) = (Sql::new(table, name), Arc::clone(table));
+                self.known.push(Known { transactional_in: 0, generation, table, sql });
                 self.known.len().saturating_sub(1)
             }
         };
-        self.known.get_mut(place).ok_or_else(|| builds::not_live(&table.name))
+        self.known.get_mut(place).ok_or_else(|| StoreError::no_build(&table.name))
     }
 
     fn look(&mut self, connection: &Connection) -> Result<(), Error> {
@@ -124,6 +150,11 @@ impl Tables {
         }
         Ok(())
     }
+}
+
+fn look_for_live(connection: &Connection, table: &Table) -> Result<Option<(u64, bool)>, StoreError> {
+    builds::live(connection, &table.name)
+        .map_err(|error| failed(&format!("looking for the table of `{}`", table.name), error))
 }
 
 /// The statements for a table. Their parameters are values of columns, in the order in which they are named.
@@ -154,7 +185,7 @@ pub(super) struct Sql {
 pub(super) enum Part {
     /// Values of these columns, then the key.
     Set(Vec<usize>),
-    /// Numbers for these columns, the key, and the numbers again.
+    /// Numbers for these columns, then the key.
     Add(Vec<usize>),
 }
 
@@ -209,27 +240,17 @@ impl Part {
     fn sql(&self, table: &Table, name: &str) -> String {
         let name = quoted(name);
         let by_key = all(table.key_columns(), "=");
-        let pick = |columns: &[usize]| -> Vec<String> {
-            let columns = columns.iter().filter_map(|&index| table.columns.get(index));
-            columns.map(|column| quoted(&column.name)).collect()
+        let (columns, adds) = match self {
+            Self::Set(columns) => (columns, false),
+            Self::Add(columns) => (columns, true),
         };
-        match self {
-            Self::Set(columns) => {
-                let set: Vec<String> = pick(columns).iter().map(|column| format!("{column} = ?")).collect();
-                format!("UPDATE {name} SET {} WHERE {by_key}", set.join(", "))
-            }
-            // Nothing and a number is nothing, and so is what is no number: the row is left alone then.
-            Self::Add(columns) => {
-                let columns = pick(columns);
-                let add: Vec<String> =
-                    columns.iter().map(|column| format!("{column} = {column} + ?")).collect();
-                let mut sql = format!("UPDATE {name} SET {} WHERE {by_key}", add.join(", "));
-                for column in columns {
-                    let _ = write!(sql, " AND {column} + ? IS NOT NULL");
-                }
-                sql
-            }
-        }
+        let columns = columns.iter().filter_map(|&index| table.columns.get(index));
+        let change = |column: &TableColumn| {
+            let name = quoted(&column.name);
+            if adds { format!("{name} = {name} + ?") } else { format!("{name} = ?") }
+        };
+        let changes: Vec<String> = columns.map(change).collect();
+        format!("UPDATE {name} SET {} WHERE {by_key}", changes.join(", "))
     }
 }
 

@@ -44,24 +44,15 @@ impl<'c> Filling<'c> {
 
     /// Fills in the values of a whole row.
     pub(super) fn row(&mut self, table: &Table, row: &[Value], given: &[Given]) -> Result<(), Unwritten> {
-        if row.len() != table.columns.len() {
-            let (values, columns) = (row.len(), table.columns.len());
-            return Err(Unwritten::Unfit(format!("it has {values} values for {columns} columns")));
-        }
         table.columns.iter().zip(row).try_for_each(|(column, value)| self.value(column, value, given))
     }
 
     /// Fills in the values of a key.
     pub(super) fn key(&mut self, table: &Table, key: &[Value], given: &[Given]) -> Result<(), Unwritten> {
-        if key.len() != table.key.len() {
-            let (values, columns) = (key.len(), table.key.len());
-            return Err(Unwritten::Unfit(format!("its key has {values} values for {columns} columns")));
-        }
         table.key_columns().zip(key).try_for_each(|(column, value)| self.value(column, value, given))
     }
 
-    /// Fills in a value of a column. SQLite would make some values fit, and take what is no number for nothing, so all of
-    /// it is looked at here.
+    /// Fills in a value of a column, which [fits](TableColumn::check): SQLite would make some fit that do not.
     pub(super) fn value(
         &mut self,
         column: &TableColumn,
@@ -72,15 +63,12 @@ impl<'c> Filling<'c> {
             let (name, ty) = (&column.name, column.ty);
             Unwritten::Unfit(format!("`{value}` does not fit into the column `{name}` of type {ty:?}"))
         };
-        let not_given = |index: usize| Unwritten::Unfit(format!("the commit has no event {index}"));
         let (statement, index) = (&mut self.statement, self.filled.saturating_add(1));
         match (column.ty, value) {
             (_, Value::Null) => statement.raw_bind_parameter(index, Null)?,
             (ColumnType::Bool, Value::Bool(value)) => statement.raw_bind_parameter(index, value)?,
             (ColumnType::Integer, Value::Integer(value)) => statement.raw_bind_parameter(index, value)?,
-            (ColumnType::Real, Value::Real(value)) if !value.is_nan() => {
-                statement.raw_bind_parameter(index, value)?;
-            }
+            (ColumnType::Real, Value::Real(value)) => statement.raw_bind_parameter(index, value)?,
             (ColumnType::Text, Value::Text(value)) | (ColumnType::Json, Value::Json(value)) => {
                 statement.raw_bind_parameter(index, value.as_str())?;
             }
@@ -92,11 +80,11 @@ impl<'c> Filling<'c> {
                 statement.raw_bind_parameter(index, time)?;
             }
             (ColumnType::Time, Value::RecordedAt(event)) => {
-                let (_, micros) = given.get(*event).ok_or_else(|| not_given(*event))?;
+                let (_, micros) = given.get(*event).ok_or_else(unfit)?;
                 statement.raw_bind_parameter(index, time_text(*micros).ok_or_else(unfit)?)?;
             }
             (ColumnType::Text, Value::RecordedPosition(event)) => {
-                let (position, _) = given.get(*event).ok_or_else(|| not_given(*event))?;
+                let (position, _) = given.get(*event).ok_or_else(unfit)?;
                 statement.raw_bind_parameter(index, position_text(*position))?;
             }
             (ColumnType::Date, Value::Date(value)) => {

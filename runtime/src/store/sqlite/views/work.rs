@@ -43,6 +43,7 @@ pub(super) fn forget(connection: &Connection, reader: &str) -> Result<(), Error>
 /// Writes it all. In a transaction that writes.
 pub(super) fn write(session: &mut Session, work: &Work) -> Result<(), WorkError> {
     let Session { connection, tables, .. } = session;
+    work.validate()?;
     let Work { reader, after, upto, .. } = work;
     if position(connection, reader)? != *after {
         return Err(WorkError::Overtaken { reader: reader.clone() });
