@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Result,
+    filling,
     words::{SHORT, digits, last_digits},
 };
 
@@ -59,7 +60,9 @@ impl Desk {
                 if asks { with_views(app, Consistency::Awaited) } else { app }
             }
         };
-        let app = app.start().await?;
+        let bar = filling::bar();
+        let app = app.on_progress(filling::shown_on(&bar)).start().await?;
+        bar.finish_and_clear();
         Ok(Self { url: url.to_owned(), incidents: app.repository(), app })
     }
 

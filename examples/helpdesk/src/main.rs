@@ -11,12 +11,14 @@
 //! | `copy` | the move into another store |
 //! | `import`, `generate` | many commands from a file, and how to make such a file |
 //! | `tour` | a story that shows all of it |
+//! | `filling` | how far views have come that are filled |
 //! | `words`, `screen`, `time`, `error` | how things are said |
 
 mod args;
 mod copy;
 mod desk;
 mod error;
+mod filling;
 mod generate;
 mod import;
 mod overview;

@@ -105,6 +105,33 @@ fn what_others_do_is_seen_at_once() {
 }
 
 #[test]
+fn a_service_that_comes_back_has_been_missed_by_nobody() {
+    let Some(mut browser) = Browser::start() else { return };
+    let desk = Desk::new();
+    let mut service = Service::start(&desk);
+    let mouse = service.report("mouse broken");
+    browser.open(&format!("{}/#{mouse}", service.url()));
+    browser.wait_for("document.getElementById('live').innerText === 'live'");
+    browser.wait_for("document.getElementById('version').innerText === 'Version 1 of 1'");
+    service.signal("-TERM");
+    assert!(service.end().success());
+    browser.wait_for("document.getElementById('live').innerText === 'connection lost, trying again'");
+    // What is sent now is not lost, and not done twice when it is sent again.
+    browser.type_into("#c-to", "5");
+    browser.press_enter();
+    browser.wait_for("document.querySelector('#commands .note').innerText.includes('cannot be reached')");
+    desk.run(&["report", "printer broken", "--reporter", "1"]);
+
+    let service = Service::start_at(&desk, &service.address);
+    browser.wait_for("document.getElementById('list').innerText.includes('printer broken')");
+    browser.wait_for("document.getElementById('live').innerText === 'live'");
+    browser.press_enter();
+    browser.wait_for("document.getElementById('state-assignee').innerText.startsWith('user 5')");
+    assert_eq!(service.get(&format!("/incidents/{mouse}")).json()["version"], 2);
+    assert_eq!(browser.faults, [""; 0]);
+}
+
+#[test]
 fn who_was_slower_is_told_and_loses_nothing() {
     let Some(mut browser) = Browser::start() else { return };
     let desk = Desk::new();

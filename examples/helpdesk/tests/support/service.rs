@@ -22,12 +22,12 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(desk: &Desk) -> Self {
-        Self::start_with(desk, &[])
+        Self::start_at(desk, "127.0.0.1:0")
     }
 
-    pub(crate) fn start_with(desk: &Desk, options: &[&str]) -> Self {
-        let mut program = desk.program(&["serve", "--address", "127.0.0.1:0"]);
-        let mut process = program.args(options).stdout(Stdio::piped()).spawn().unwrap();
+    pub(crate) fn start_at(desk: &Desk, address: &str) -> Self {
+        let mut program = desk.program(&["serve", "--address", address]);
+        let mut process = program.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let (_, address) = line.trim().split_once("http://").unwrap();
