@@ -109,7 +109,7 @@ impl Service {
         }
         connection.write_all(format!("{request}\r\n").as_bytes()).unwrap();
         let mut live = Live(BufReader::new(connection));
-        while live.line().expect("it says that it is live") != ": live" {}
+        while live.line().unwrap() != ": live" {}
         live
     }
 }
