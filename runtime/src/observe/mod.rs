@@ -6,11 +6,14 @@ mod spans;
 
 use std::fmt;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use record::group;
 pub(crate) use record::{
-    Outcome, RowCounts, Timer, appended, batch, command, commands, conflict, folded, group, page, reader,
-    retries,
+    Outcome, RowCounts, Timer, appended, batch, command, commands, conflict, folded, page, reader, retries,
 };
-pub(crate) use spans::{append, attempt, batch_of, execute, handle, load, outcome, reading, transaction};
+pub(crate) use spans::{
+    append, attempt, batch_of, execute, handle, is_heard, load, outcome, reading, transaction,
+};
 
 /// Whether anything is measured: what is measured at a price is guarded by it.
 pub(crate) const MEASURED: bool = cfg!(feature = "metrics");

@@ -10,9 +10,8 @@ use chrono::Utc;
 use tracing::Span;
 
 use super::{
-    APPEND_SECONDS, BATCH_COMMANDS, BATCH_EVENTS, COMMANDS, COMMIT_GROUP_SIZE, CONFLICTS, DEAD_LETTERS,
-    FOLD_EVENTS, MEASURED, READER_ACTIVE, READER_EVENTS, READER_HEAD, READER_LAG, READER_POSITION, RETRIES,
-    VIEW_ROWS,
+    APPEND_SECONDS, BATCH_COMMANDS, BATCH_EVENTS, COMMANDS, CONFLICTS, DEAD_LETTERS, FOLD_EVENTS, MEASURED,
+    READER_ACTIVE, READER_EVENTS, READER_HEAD, READER_LAG, READER_POSITION, RETRIES, VIEW_ROWS,
     facade::{count, note, set},
     spans,
 };
@@ -83,8 +82,9 @@ pub(crate) fn batch(aggregate: &str, commands: usize, events: usize) {
 }
 
 /// So many commits share a transaction of this store.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn group(store: &str, commits: usize) {
-    note(&COMMIT_GROUP_SIZE, &[store], commits as f64);
+    note(&super::COMMIT_GROUP_SIZE, &[store], commits as f64);
 }
 
 /// An aggregate was folded from this version, at which a snapshot may be, to that one.
