@@ -11,7 +11,9 @@ pub(crate) use record::group;
 pub(crate) use record::{
     Outcome, RowCounts, Timer, appended, batch, command, commands, conflict, folded, page, reader, retries,
 };
-pub(crate) use spans::{append, attempt, batch_of, execute, handle, load, outcome, reading, transaction};
+pub(crate) use spans::{
+    append, attempt, batch_of, execute, handle, is_heard, load, outcome, reading, transaction,
+};
 
 /// Whether anything is measured: what is measured at a price is guarded by it.
 pub(crate) const MEASURED: bool = cfg!(feature = "metrics");

@@ -1,12 +1,22 @@
 //! The spans. All are at the level `debug`: whoever listens at `info` pays for a comparison each.
 
-use tracing::{Span, debug_span, field::Empty};
+use tracing::{
+    Level, Span, debug_span,
+    field::Empty,
+    level_filters::{LevelFilter, STATIC_MAX_LEVEL},
+};
 
 use super::Outcome;
 use crate::{
     Version,
     store::{AppendError, Commit, Committed, RecordedEvent, StreamId},
 };
+
+/// Whether anybody may want spans: a comparison, before anything is made for one.
+#[inline]
+pub(crate) fn is_heard() -> bool {
+    Level::DEBUG <= STATIC_MAX_LEVEL && Level::DEBUG <= LevelFilter::current()
+}
 
 /// A command to an aggregate.
 pub(crate) fn execute(aggregate: &'static str, stream: &StreamId, command: &'static str) -> Span {

@@ -464,15 +464,13 @@ impl<'a, A: Aggregate> IntoFuture for Execute<'a, A> {
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
     fn into_future(mut self) -> Self::IntoFuture {
-        self.span = observe::execute(A::CATEGORY, &StreamId::of::<A>(self.id), self.ask.model().name);
-        // Whom nobody watches does not make room for it.
-        match self.span.is_disabled() {
-            true => Box::pin(async move { self.run().await }),
-            false => {
-                let span = self.span.clone();
-                Box::pin(async move { self.run().await }.instrument(span))
-            }
+        // Where nobody listens, there is no room made for it either.
+        if !observe::is_heard() {
+            return Box::pin(async move { self.run().await });
         }
+        let span = observe::execute(A::CATEGORY, &StreamId::of::<A>(self.id), self.ask.model().name);
+        self.span = span.clone();
+        Box::pin(async move { self.run().await }.instrument(span))
     }
 }
 
