@@ -15,6 +15,7 @@ use metrics::{
 type Told = BTreeMap<(String, Vec<String>), Vec<f64>>;
 
 static TOLD: LazyLock<Mutex<Told>> = LazyLock::new(Mutex::default);
+#[allow(clippy::type_complexity, reason = "it is used once")]
 static DESCRIBED: LazyLock<Mutex<BTreeMap<String, (&'static str, Option<Unit>, String)>>> =
     LazyLock::new(Mutex::default);
 
