@@ -116,7 +116,7 @@ impl View for Fussy {
             AccountEvent::Paid { amount: 14 } if !mended => panic!("14 is not taken"),
             AccountEvent::Paid { amount } => vec![Change::update(&number, move |row: &mut Self| {
                 row.sum += amount;
-                row.large = if amount == 15 && !mended { u64::MAX } else { row.large };
+                row.large = if amount == 15 && !mended { u64::MAX } else { 0 };
             })?],
             _ => Vec::new(),
         };
