@@ -40,6 +40,11 @@ fn every_test_that_the_table_of_read_stores_names_is_there() {
     assert!(named("read-stores.md", &suite).0 >= 30);
 }
 
+#[test]
+fn every_test_that_the_table_of_trouble_names_is_there() {
+    assert!(named("trouble.md", &[]).1 >= 15);
+}
+
 #[allow(clippy::panic, reason = "it is how a test fails")]
 fn unnamed(file: &str) -> String {
     panic!("there is no tests/{file}.rs")

@@ -25,20 +25,23 @@ use crate::{
 
 /// A read store in which things go wrong.
 #[derive(Debug)]
-struct Troubled {
+pub(crate) struct Troubled {
     store: Arc<dyn ReadStore>,
     /// How many of a hundred answers are lost: what was asked for is done or not, and nobody is told.
     lost: u64,
     asked: AtomicU64,
     /// Whether it cannot be reached at all.
     down: AtomicBool,
+    /// Whether it does not answer at all.
+    pub(crate) silent: AtomicBool,
     /// Whether everybody is told to have every lease.
     all_lead: bool,
 }
 
 impl Troubled {
-    fn new(store: Arc<dyn ReadStore>, lost: u64, all_lead: bool) -> Arc<Self> {
-        Arc::new(Self { store, lost, asked: AtomicU64::new(0), down: AtomicBool::new(false), all_lead })
+    pub(crate) fn new(store: Arc<dyn ReadStore>, lost: u64, all_lead: bool) -> Arc<Self> {
+        let (down, silent) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { store, lost, asked: AtomicU64::new(0), down, silent, all_lead })
     }
 
     /// Whether it goes wrong now: before it was done, or after.
@@ -52,6 +55,9 @@ impl Troubled {
     }
 
     async fn ask<T, E: From<StoreError>>(&self, answer: BoxFuture<'_, Result<T, E>>) -> Result<T, E> {
+        if self.silent.load(Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
         let lost = || StoreError::new(StoreErrorKind::Unavailable, "the line is dead");
         match self.trouble() {
             Some(true) => Err(lost().into()),
@@ -76,6 +82,14 @@ impl ReadStore for Troubled {
         anew: bool,
     ) -> BoxFuture<'a, Result<Build, StoreError>> {
         self.store.prepare(table, fingerprint, anew)
+    }
+
+    fn examine<'a>(
+        &'a self,
+        table: &'a Arc<Table>,
+        build: &'a Build,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.ask(self.store.examine(table, build)))
     }
 
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {

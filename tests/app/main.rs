@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "the samples are there to be derived")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
 
+mod altered;
 mod books;
 mod changes;
 mod domain;

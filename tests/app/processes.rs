@@ -140,3 +140,30 @@ async fn two_that_start_at_the_same_time_agree() {
     })
     .await;
 }
+
+/// A build that one process has put in its place is filled by the others too, when that one is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_has_filled_anew_another_goes_on_with() {
+    on_each(|house| async move {
+        let stores: [Arc<dyn Store>; 2] = [house.open().await.unwrap(), house.open().await.unwrap()];
+        let start = |store| app(store).view::<Amounts>(Consistency::Eventual).start();
+        let (one, two) = (start(&stores[0]).await.unwrap(), start(&stores[1]).await.unwrap());
+        one.repository::<Account>().execute(&1, open("ann")).await.unwrap();
+        one.repository::<Account>().execute(&1, pay(1)).await.unwrap();
+        for generation in [2, 3] {
+            one.rebuild::<Amounts>().await.unwrap().done().await.unwrap();
+            until("the other one knows it", || async {
+                let status = status_of(&two, "amounts");
+                status.iter().any(|status| {
+                    status.reader == format!("amounts#{generation}") && status.state == State::Waiting
+                })
+            })
+            .await;
+        }
+        one.shutdown().await;
+        two.repository::<Account>().execute(&1, pay(1)).await.unwrap();
+        assert_eq!(rows::<Amounts>(&two).await, [Amounts { amount: 1, times: 2 }]);
+        two.shutdown().await;
+    })
+    .await;
+}

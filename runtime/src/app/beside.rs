@@ -9,7 +9,7 @@ use crate::{
     Position, Version,
     read::{RowChange, RowOp},
     repository::{Beside, Late, ViewRefused},
-    store::{BoxFuture, Commit, Name, RecordedEvent, record::now},
+    store::{BoxFuture, Commit, Name, RecordedEvent, StoreErrorKind, record::now},
     view::fold::{Before, FoldFailed, Folded},
 };
 
@@ -123,9 +123,22 @@ fn by_effects(
 /// The rows as the events leave them, which have to be until then as they were when they were read.
 async fn by_folding(place: &AppView, events: &[(usize, &RecordedEvent)]) -> Result<Vec<RowOp>, ViewRefused> {
     let (view, table) = (place.view.name(), place.view.table());
-    let Some(build) = place.transactional() else { return Ok(Vec::new()) };
-    let mut before = Before::of(&*place.books, table, &build);
-    let folded = match place.view.fold(events, &mut before).await {
+    let Some(mut build) = place.transactional() else { return Ok(Vec::new()) };
+    let folded = loop {
+        let mut before = Before::of(&*place.books, table, &build);
+        match place.view.fold(events, &mut before).await {
+            // Another build may have been put in the place of one that somebody had changed by hand.
+            Err(FoldFailed::Store(cause)) if cause.kind() == StoreErrorKind::Missing => {
+                let next = place.transactional_after(&build).await;
+                match next.map_err(|cause| ViewRefused::Store { view, cause })? {
+                    Some(next) => build = next,
+                    None => return Err(ViewRefused::Store { view, cause }),
+                }
+            }
+            outcome => break outcome,
+        }
+    };
+    let folded = match folded {
         Ok(folded) => folded,
         Err(FoldFailed::Store(cause)) => return Err(ViewRefused::Store { view, cause }),
         Err(FoldFailed::Event(index, cause)) => {

@@ -1,10 +1,13 @@
 //! An app: a store of events, the views that follow from them, and who keeps those ready.
+#![doc = ""]
+#![doc = include_str!("../../docs/trouble.md")]
 
 mod any_view;
 mod beside;
 mod error;
 mod handlers;
 mod letters;
+mod mend;
 mod options;
 mod query;
 mod rebuild;
@@ -91,6 +94,16 @@ pub enum Consistency {
 /// on, and takes its place when it has caught up. Until then readers see the old rows. A view that is new, one that is to be
 /// transactional, and one that was so, are waited for by [`start`](Self::start). Of two versions of a program that run at the
 /// same time, the one that started last has its way; the view of the other one stops, and says so.
+///
+/// # When somebody has changed a table by hand
+///
+/// Rows follow from events, so nothing is lost: another table is filled in place of one that is not as it was made, or that is
+/// gone, and the log says at `warn` what differs. [`start`](Self::start) does so, and waits for it. A view that is filled behind
+/// the commits is mended at work too, when it meets the table next, and questions that the table cannot answer are refused
+/// until then ([`ReadError::Filling`]). Of a transactional view commands are refused instead
+/// ([`Altered`](crate::store::StoreErrorKind::Altered)) until a program that has the view starts, because all who write have to
+/// change over at one moment. What the database does not refuse is not noticed before the next start: a column more that may be
+/// empty, say, or rows that somebody changed: [`RunningApp::rebuild`] puts those right.
 #[must_use = "an app does nothing until it is started"]
 pub struct App {
     store: Arc<dyn Store>,
@@ -194,12 +207,16 @@ impl App {
         let views = views.into_iter().map(place).collect();
         let core = Core::new(store, Arc::clone(&books), views, options, progress);
         let app = RunningApp::of(core);
+        let mut begun = Vec::new();
         for place in app.views() {
-            let begun = start::begin(app.core(), place).await;
-            begun.map_err(|cause| StartError::Store { view: place.view.name(), cause })?;
+            let readable = start::begin(app.core(), place).await;
+            begun.push((
+                place,
+                readable.map_err(|cause| StartError::Store { view: place.view.name(), cause })?,
+            ));
         }
-        for place in app.views() {
-            start::settled(app.core(), place).await?;
+        for (place, readable) in begun {
+            start::settled(app.core(), place, readable).await?;
         }
         for handler in handlers {
             start::begin_handler(app.core(), app.repositories(), handler);

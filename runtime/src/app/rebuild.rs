@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{AppView, Core, start, task::Goal};
+use super::{AppView, Core, mend, start, task::Goal};
 use crate::{
     read::Stage,
     reader::{Reader, State, Status, race},
@@ -107,15 +107,12 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Fills a view anew.
 pub(super) async fn begin(core: &Arc<Core>, place: &Arc<AppView>) -> Result<Rebuild, RebuildError> {
     let view = place.view.name();
-    let build = core.books.prepare(place.view.table(), place.view.fingerprint(), true).await;
+    let build = mend::prepare(&*core.books, &*place.view, true).await;
     let build = build.map_err(|cause| RebuildError::Store { view, cause })?;
     let generation = build.generation;
     let at_it = place.reader(generation).filter(|reader| !reader.status().is_stopped());
     let reader =
         at_it.unwrap_or_else(|| start::fill(core, place, build, Goal::Behind, core.options.rebuild_pace()));
-    if core.is_stopped() {
-        reader.stop();
-    }
     Ok(Rebuild { place: Arc::clone(place), generation, reader })
 }
 

@@ -5,7 +5,7 @@ use std::{ptr, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::{
-    AnyHandler, App, AppView, Consistency, Core, Repositories, StartError,
+    AnyHandler, App, AppView, Consistency, Core, Repositories, StartError, mend,
     options::Tell,
     task::{Filling, Goal, is_alone, on_record, put_in_force},
 };
@@ -64,11 +64,11 @@ pub(super) fn begin_handler(core: &Core, repositories: &Arc<Repositories>, handl
     core.add_handler(name, Reader::spawn(task, Arc::clone(&core.events), Arc::clone(&core.books), pace));
 }
 
-/// Begins to fill a view, if somebody has to.
-pub(super) async fn begin(core: &Core, place: &Arc<AppView>) -> Result<(), StoreError> {
-    let view = &*place.view;
-    let (table, fingerprint) = (view.table(), view.fingerprint());
-    let builds = core.books.builds(view.name()).await?;
+/// Begins to fill a view, if somebody has to. The first build that can be read, by its generation.
+pub(super) async fn begin(core: &Arc<Core>, place: &Arc<AppView>) -> Result<u64, StoreError> {
+    let (view, books) = (&*place.view, &*core.books);
+    let fingerprint = view.fingerprint();
+    let builds = books.builds(view.name()).await?;
     let live = builds.iter().find(|build| build.stage != Stage::Beside);
     let ours = live.filter(|live| live.fingerprint == fingerprint);
     let wanted = Stage::Live { transactional: place.level == Consistency::Transactional };
@@ -76,35 +76,50 @@ pub(super) async fn begin(core: &Core, place: &Arc<AppView>) -> Result<(), Store
     let unfinished = ours.is_some_and(|ours| {
         builds.iter().any(|build| build.fingerprint == fingerprint && build.generation > ours.generation)
     });
-    let as_wanted = ours.filter(|ours| ours.stage == wanted);
+    let altered = match ours {
+        Some(ours) if mend::is_altered(books, view, ours).await? => ours.generation,
+        _ => 0,
+    };
+    let as_wanted = ours.filter(|ours| ours.stage == wanted && altered == 0);
+    let mut readable = 0;
     if let Some(build) = as_wanted
         && goal == Goal::Behind
     {
         fill(core, place, build.clone(), goal, core.options.pace());
     }
     if as_wanted.is_none() || (unfinished && goal == Goal::Behind) {
-        let mut build = core.books.prepare(table, fingerprint, ours.is_some()).await?;
-        if goal == Goal::Transactional && core.books.count_letters(&build.reader()).await? > 0 {
+        let mut build = match altered {
+            0 => mend::prepare(books, view, ours.is_some()).await?,
+            altered => mend::in_place_of(books, view, altered).await?,
+        };
+        if goal == Goal::Transactional && books.count_letters(&build.reader()).await? > 0 {
             // It could not take events when this was tried before. Perhaps it can now.
-            core.books.discard(&build).await?;
-            build = core.books.prepare(table, fingerprint, ours.is_some()).await?;
+            books.discard(&build).await?;
+            build = mend::prepare(books, view, ours.is_some()).await?;
+        }
+        if altered > 0 {
+            readable = build.generation;
+            place.gave_up(altered);
         }
         fill(core, place, build, goal, core.options.rebuild_pace());
     } else {
-        // It says so if somebody has changed the table.
-        core.books.prepare(table, fingerprint, false).await?;
+        // Indexes that somebody dropped are made again.
+        mend::prepare(books, view, false).await?;
     }
-    Ok(())
+    Ok(readable)
 }
 
 /// Lets somebody fill this build.
-pub(super) fn fill(core: &Core, place: &Arc<AppView>, build: Build, goal: Goal, pace: Pace) -> Reader {
+pub(super) fn fill(core: &Arc<Core>, place: &Arc<AppView>, build: Build, goal: Goal, pace: Pace) -> Reader {
     let generation = build.generation;
-    let task = Arc::new(Filling::new(place, build, (&core.events, &core.books), goal, pace.clone()));
+    let task = Arc::new(Filling::new(core, place, build, goal, pace.clone()));
     let reader = Reader::spawn(task, Arc::clone(&core.events), Arc::clone(&core.books), pace);
     place.add(generation, reader.clone());
     if let Some(tell) = &core.progress {
         tokio::spawn(tell_progress(reader.clone(), Arc::clone(tell)));
+    }
+    if core.is_stopped() {
+        reader.stop();
     }
     reader
 }
@@ -124,16 +139,17 @@ async fn tell_progress(reader: Reader, tell: Tell) {
 }
 
 /// Waits until the view is as it is wanted, where there is no other way to begin.
-pub(super) async fn settled(core: &Core, place: &Arc<AppView>) -> Result<(), StartError> {
+pub(super) async fn settled(core: &Core, place: &Arc<AppView>, readable: u64) -> Result<(), StartError> {
     let view = place.view.name();
     let failed = |cause| StartError::Store { view, cause };
     match place.level {
-        Consistency::Transactional => transactional(core, place).await,
+        Consistency::Transactional => transactional(core, place, readable).await,
         Consistency::Awaited | Consistency::Eventual => {
             let mut pause = Duration::from_millis(5);
             loop {
                 let builds = core.books.builds(view).await.map_err(failed)?;
-                match builds.iter().find(|build| build.stage != Stage::Beside) {
+                let live = |build: &&Build| build.stage != Stage::Beside && build.generation >= readable;
+                match builds.iter().find(live) {
                     // There are rows to be read meanwhile, and nobody has to know the view to write.
                     Some(Build { stage: Stage::Live { transactional: false }, .. })
                         if on_record(&*place.view, &*core.events).await.map_err(failed)?.is_empty() =>
@@ -151,10 +167,15 @@ pub(super) async fn settled(core: &Core, place: &Arc<AppView>) -> Result<(), Sta
     }
 }
 
-async fn transactional(core: &Core, place: &Arc<AppView>) -> Result<(), StartError> {
+async fn transactional(core: &Core, place: &Arc<AppView>, readable: u64) -> Result<(), StartError> {
     let view = place.view.name();
     let failed = |cause| StartError::Store { view, cause };
-    for reader in place.readers() {
+    // One that ends may have another one go on in its place.
+    let mut looked = Vec::new();
+    while let Some((generation, reader)) =
+        place.all_readers().into_iter().find(|(generation, _)| !looked.contains(generation))
+    {
+        looked.push(generation);
         let status = reader.ended().await;
         if status.letters > 0 {
             let letters = core.books.letters(&status.reader, None, crate::Position::START, 1);
@@ -167,7 +188,9 @@ async fn transactional(core: &Core, place: &Arc<AppView>) -> Result<(), StartErr
     }
     let builds = core.books.builds(view).await.map_err(failed)?;
     let ours = builds.iter().find(|build| {
-        build.stage == Stage::Live { transactional: true } && build.fingerprint == place.view.fingerprint()
+        build.stage == Stage::Live { transactional: true }
+            && build.fingerprint == place.view.fingerprint()
+            && build.generation >= readable
     });
     let Some(ours) = ours else { return Err(StartError::Replaced { view }) };
     place.is_transactional_in(ours.clone());

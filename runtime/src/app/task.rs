@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{AnyView, AppView};
+use super::{AnyView, AppView, Core, mend, start};
 use crate::{
     Position,
     read::{Build, ReadStore, Rows, Stage},
@@ -26,6 +26,7 @@ pub(super) struct Filling {
     books: Arc<dyn ReadStore>,
     goal: Goal,
     pace: Pace,
+    core: Weak<Core>,
     /// Who is told that the build is live.
     place: Weak<AppView>,
     /// Whether the build is what everybody reads.
@@ -45,20 +46,15 @@ pub(super) enum Goal {
 }
 
 impl Filling {
-    pub(super) fn new(
-        place: &Arc<AppView>,
-        build: Build,
-        (events, books): (&Arc<dyn Store>, &Arc<dyn ReadStore>),
-        goal: Goal,
-        pace: Pace,
-    ) -> Self {
+    pub(super) fn new(core: &Arc<Core>, place: &Arc<AppView>, build: Build, goal: Goal, pace: Pace) -> Self {
         Self {
+            core: Arc::downgrade(core),
             view: Arc::clone(&place.view),
             reader: build.reader(),
             live: AtomicBool::new(matches!(build.stage, Stage::Live { .. })),
             build,
-            events: Arc::clone(events),
-            books: Arc::clone(books),
+            events: Arc::clone(&core.events),
+            books: Arc::clone(&core.books),
             goal,
             pace,
             place: Arc::downgrade(place),
@@ -92,6 +88,44 @@ impl Filling {
         Ok(())
     }
 
+    /// The table of the build is not as it was made: another one is filled in its place.
+    async fn give_up(&self) -> Result<Next, StoreError> {
+        let next = mend::in_place_of(&*self.books, &*self.view, self.build.generation).await?;
+        let reason =
+            format!("somebody changed its table by hand: build {} is filled in its place", next.generation);
+        if let Some(place) = self.place.upgrade() {
+            place.gave_up(self.build.generation);
+        }
+        self.hand_over(next);
+        Ok(Next::End(reason))
+    }
+
+    /// Has another reader go on with this build, which takes the place of this one's.
+    fn hand_over(&self, build: Build) {
+        let (Some(core), Some(place)) = (self.core.upgrade(), self.place.upgrade()) else { return };
+        if place.reader(build.generation).is_some_and(|reader| !reader.status().is_stopped()) {
+            return;
+        }
+        let pace = match build.stage {
+            Stage::Beside => core.options.rebuild_pace(),
+            Stage::Live { .. } => core.options.pace(),
+        };
+        start::fill(&core, &place, build, self.goal, pace);
+    }
+
+    /// The build is gone. Where another one of the same program took its place, it is filled from now on, by this process or
+    /// after the one that is at it.
+    fn follow(&self, builds: Vec<Build>) {
+        let filled = |build: &Build| {
+            build.generation > self.build.generation
+                && build.fingerprint == self.view.fingerprint()
+                && build.stage != Stage::Live { transactional: true }
+        };
+        if let Some(build) = builds.into_iter().rfind(filled) {
+            self.hand_over(build);
+        }
+    }
+
     /// Takes steps towards a view that is written with the commits. Each can be repeated.
     async fn become_transactional(&self) -> Result<Next, StoreError> {
         if self.books.count_letters(&self.reader).await? > 0 {
@@ -102,6 +136,7 @@ impl Filling {
                 let constraint = Constraint { category, name: self.view.constraint() };
                 self.events.constrain(&constraint, Some(Standing::Building)).await?;
             }
+            self.end_the_altered().await?;
             self.ready.store(true, Ordering::Release);
             // Whoever does not know the view writes no more; what was written until now is still to be read.
             return Ok(Next::Again);
@@ -109,6 +144,18 @@ impl Filling {
         self.promote().await?;
         put_in_force(&*self.view, &*self.events).await?;
         Ok(Next::End("it is written together with the events from now on".to_owned()))
+    }
+
+    /// Where somebody changed the table of a transactional view by hand, those who know the view write to it still, as far as
+    /// the database lets them. Without it they cannot, until this build is in its place.
+    async fn end_the_altered(&self) -> Result<(), StoreError> {
+        let fingerprint = self.view.fingerprint();
+        for build in self.books.builds(self.view.name()).await? {
+            if build.stage == (Stage::Live { transactional: true }) && build.fingerprint == fingerprint {
+                self.books.discard(&build).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Has everybody read the build, which is filled behind the commits.
@@ -211,17 +258,19 @@ impl Task for Filling {
     fn begin(&self) -> BoxFuture<'_, Result<Next, StoreError>> {
         Box::pin(async move {
             let builds = self.books.builds(self.view.name()).await?;
-            let build = builds.into_iter().find(|build| build.generation == self.build.generation);
-            Ok(match build.map(|build| build.stage) {
-                None => Next::End("another build of the view has taken its place".to_owned()),
-                Some(Stage::Live { transactional: true }) => {
-                    Next::End("it is written together with the events".to_owned())
-                }
-                Some(stage) => {
-                    self.live.store(stage != Stage::Beside, Ordering::Release);
-                    Next::GoOn
-                }
-            })
+            let build = builds.iter().find(|build| build.generation == self.build.generation);
+            let Some(build) = build else {
+                self.follow(builds);
+                return Ok(Next::End("another build of the view has taken its place".to_owned()));
+            };
+            if build.stage == (Stage::Live { transactional: true }) {
+                return Ok(Next::End("it is written together with the events".to_owned()));
+            }
+            if mend::is_altered(&*self.books, &*self.view, build).await? {
+                return self.give_up().await;
+            }
+            self.live.store(build.stage != Stage::Beside, Ordering::Release);
+            Ok(Next::GoOn)
         })
     }
 

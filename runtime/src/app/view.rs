@@ -34,6 +34,8 @@ struct Known {
     live: Option<(Instant, Build)>,
     /// The build that is live where the view is transactional: it stays so as long as this program may write.
     transactional: Option<Build>,
+    /// Somebody changed the tables of builds up to this generation: others are filled in their place.
+    given_up: u64,
 }
 
 impl AppView {
@@ -79,6 +81,12 @@ impl AppView {
         known.readers.retain(|(other, _)| *other >= generation);
     }
 
+    /// Somebody changed the table of this build: another one is filled in its place.
+    pub(super) fn gave_up(&self, generation: u64) {
+        let mut known = self.known();
+        known.given_up = known.given_up.max(generation);
+    }
+
     /// The build that is written with the commits.
     pub(super) fn transactional(&self) -> Option<Build> {
         self.known().transactional.clone()
@@ -89,6 +97,20 @@ impl AppView {
         let mut known = self.known();
         known.transactional = Some(build);
         known.readers.clear();
+    }
+
+    /// The build of this program that is written with the commits in place of this one, if there is one.
+    pub(super) async fn transactional_after(&self, gone: &Build) -> Result<Option<Build>, StoreError> {
+        let builds = self.books.builds(self.view.name()).await?;
+        let next = builds.into_iter().find(|build| {
+            build.stage == Stage::Live { transactional: true }
+                && build.fingerprint == self.view.fingerprint()
+                && build.generation > gone.generation
+        });
+        if let Some(next) = &next {
+            self.known().transactional = Some(next.clone());
+        }
+        Ok(next)
     }
 
     /// The build that everybody reads, as far as is known.
@@ -102,11 +124,15 @@ impl AppView {
         Ok(live)
     }
 
-    /// The one who fills a build that will take the place of the one that is live, if the live one is not of this program.
+    /// The one who fills a build that will take the place of the one that is live, if the live one is not of this program, or
+    /// not as this program made it.
     pub(super) async fn replacing(&self) -> Option<Status> {
         let live = self.live().await.ok()?;
-        let (generation, ours) =
-            live.map_or((0, false), |live| (live.generation, live.fingerprint == self.view.fingerprint()));
+        let given_up = self.known().given_up;
+        let (generation, ours) = live.map_or((0, false), |live| {
+            let ours = live.fingerprint == self.view.fingerprint() && live.generation > given_up;
+            (live.generation, ours)
+        });
         let later = self.all_readers().into_iter().filter(|(other, _)| *other > generation && !ours);
         later.map(|(_, reader)| reader.status()).find(|status| !status.is_stopped())
     }

@@ -49,14 +49,25 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The store cannot be written; the table is [none](Table::validate); there is something else of that name in the database
-    /// that is not a build of the view ([`Foreign`](crate::store::StoreErrorKind::Foreign)); or the build that was found has not got the columns that it should have, because
-    /// somebody changed it: [`Corrupt`](crate::store::StoreErrorKind::Corrupt), with what to do.
+    /// that is not a build of the view ([`Foreign`](crate::store::StoreErrorKind::Foreign)); or the build that was found is not as
+    /// it was made, as [`examine`](Self::examine) tells it.
     fn prepare<'a>(
         &'a self,
         table: &'a Arc<Table>,
         fingerprint: [u8; 16],
         anew: bool,
     ) -> BoxFuture<'a, Result<Build, StoreError>>;
+
+    /// Looks whether the table of a build is as it was made.
+    ///
+    /// # Errors
+    /// Somebody changed it by hand, or dropped it: [`Altered`](crate::store::StoreErrorKind::Altered), with what differs. The
+    /// store cannot be read, or the build is gone ([`Missing`](crate::store::StoreErrorKind::Missing)).
+    fn examine<'a>(
+        &'a self,
+        table: &'a Arc<Table>,
+        build: &'a Build,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Makes this build the live one; the one that was live before is gone, with its checkpoint and its dead letters. One that is
     /// live already is only told whether it is transactional.
@@ -75,7 +86,7 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The store cannot be read, the build is gone ([`Missing`](crate::store::StoreErrorKind::Missing)), its table is not as
-    /// it was made ([`Corrupt`](crate::store::StoreErrorKind::Corrupt)), or a key is [none](Table::check_key).
+    /// it was made ([`Altered`](crate::store::StoreErrorKind::Altered)), or a key is [none](Table::check_key).
     fn rows<'a>(
         &'a self,
         table: &'a Arc<Table>,
@@ -87,7 +98,7 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The store cannot be read, the view has no live build ([`Missing`](crate::store::StoreErrorKind::Missing)), its table is
-    /// not as it was made ([`Corrupt`](crate::store::StoreErrorKind::Corrupt)), or the query [makes no
+    /// not as it was made ([`Altered`](crate::store::StoreErrorKind::Altered)), or the query [makes no
     /// sense](Query::validate).
     fn find<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Values>, StoreError>>;
 

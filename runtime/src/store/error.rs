@@ -82,6 +82,9 @@ pub enum StoreErrorKind {
     Denied,
     /// What the store holds is damaged.
     Corrupt,
+    /// The table of a view is not as it was made: somebody changed it by hand, or dropped it. Its rows follow from events, so
+    /// an app fills it anew.
+    Altered,
     /// There is no room left.
     Full,
     /// The store cannot be reached or did not answer in time; trying again later may help.
@@ -195,9 +198,12 @@ impl StoreError {
     /// For stores: a build of a view whose table is not as it was made.
     #[must_use]
     pub fn changed_table(view: &str, what: &str) -> Self {
-        Self::corrupt(format!(
-            "the table of the view `{view}` is not as it was made: {what}; discard the build, and it is built anew"
-        ))
+        Self::new(
+            StoreErrorKind::Altered,
+            format!(
+                "the table of the view `{view}` is not as it was made: {what}; an app with the view that starts fills it anew"
+            ),
+        )
     }
 
     /// The kind of error.

@@ -122,6 +122,16 @@ impl BrokenViews {
         Ok(())
     }
 
+    pub(crate) async fn examine_wrongly(&self, table: &Arc<Table>, build: &Build) -> Result<(), StoreError> {
+        match self.bug {
+            ExaminesNothing => Ok(()),
+            _ => {
+                self.store().examine(table, build).await?;
+                if self.is_damaged(build.generation) { Err(damaged()) } else { Ok(()) }
+            }
+        }
+    }
+
     pub(crate) async fn rows_wrongly(
         &self,
         table: &Arc<Table>,

@@ -101,6 +101,7 @@ pub(crate) enum ViewBug {
     // Tables that somebody else changed.
     TakesTablesOfOthers,
     TrustsItsTables,
+    ExaminesNothing,
     KeepsRowsElsewhere,
     // Opening again.
     LosesEverything,

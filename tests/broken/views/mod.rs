@@ -129,6 +129,14 @@ const FOUND_BY: &[(ViewBug, &[&str])] = &[
         TrustsItsTables,
         &["by_hand::a_table_that_is_gone_is_an_error", "by_hand::a_column_that_is_gone_is_an_error"],
     ),
+    (
+        ExaminesNothing,
+        &[
+            "builds::another_table_of_the_same_build_is_refused",
+            "by_hand::a_table_that_is_gone_is_an_error",
+            "by_hand::a_column_that_is_gone_is_an_error",
+        ],
+    ),
     (KeepsRowsElsewhere, &["by_hand::a_row_that_somebody_changed_is_read"]),
     (LosesEverything, &["handles::what_was_written_is_there_after_reopening"]),
     (

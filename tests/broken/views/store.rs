@@ -107,6 +107,14 @@ impl ReadStore for BrokenViews {
         Box::pin(self.prepare_wrongly(table, fingerprint, anew))
     }
 
+    fn examine<'a>(
+        &'a self,
+        table: &'a Arc<Table>,
+        build: &'a Build,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.examine_wrongly(table, build))
+    }
+
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.promote_wrongly(build, transactional))
     }
@@ -272,5 +280,5 @@ impl ReadStore for BrokenViews {
 
 /// What is said of something whose table is not as it was made.
 pub(crate) fn damaged() -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, "the table is not as it was made")
+    StoreError::new(StoreErrorKind::Altered, "the table is not as it was made")
 }

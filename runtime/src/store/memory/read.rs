@@ -136,6 +136,10 @@ impl Books {
         Ok(self.build(table.name.clone(), filling))
     }
 
+    fn examine(&mut self, table: &Table, build: &Build) -> Result<(), StoreError> {
+        self.filling(build).ok_or_else(|| StoreError::no_build(&build.view))?.check(table)
+    }
+
     fn promote(&mut self, build: &Build, transactional: bool) -> Result<(), StoreError> {
         let found = self.filling(build).ok_or_else(|| StoreError::no_build(&build.view))?;
         found.stage = Stage::Live { transactional };
@@ -279,6 +283,14 @@ impl ReadStore for MemoryStore {
         anew: bool,
     ) -> BoxFuture<'a, Result<Build, StoreError>> {
         Box::pin(async move { self.log().books.prepare(table, fingerprint, anew) })
+    }
+
+    fn examine<'a>(
+        &'a self,
+        table: &'a Arc<Table>,
+        build: &'a Build,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.log().books.examine(table, build) })
     }
 
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {

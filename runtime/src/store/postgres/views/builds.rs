@@ -84,16 +84,30 @@ pub(super) async fn prepare(
     let builds = of_view(session, view).await?;
     let gone = || StoreError::no_build(view);
     let build = builds.into_iter().find(|build| number(build.generation) == generation).ok_or_else(gone)?;
-    let name = table_of(view, build.generation, build.stage == Stage::Beside);
-    let columns = session.prepared(COLUMNS).await?;
-    let rows = session.client.query(&columns, &[&name]).await?;
-    let found = rows.iter().map(Found::read).collect::<Result<Vec<_>, _>>()?;
-    if found.is_empty() {
-        return Err(dropped(view).into());
-    }
-    match differences(table, found) {
-        none if none.is_empty() => Ok(build),
-        some => Err(StoreError::changed_table(view, &some.join(", ")).into()),
+    examine(session, table, &build).await?;
+    Ok(build)
+}
+
+/// Looks whether the table of a build is as it was made.
+pub(super) async fn examine(session: &Session, table: &Table, build: &Build) -> Result<(), Failure> {
+    let view = table.name.as_str();
+    let mut beside = build.stage == Stage::Beside;
+    loop {
+        let columns = session.prepared(COLUMNS).await?;
+        let rows = session.client.query(&columns, &[&table_of(view, build.generation, beside)]).await?;
+        // The build may have been put in its place since its stage was looked at: then it has another name.
+        match stage(session, build).await? {
+            None => return Err(StoreError::no_build(view).into()),
+            Some(now) if beside && now != Stage::Beside => beside = false,
+            Some(_) => {
+                let found = rows.iter().map(Found::read).collect::<Result<Vec<_>, _>>()?;
+                return match differences(table, found) {
+                    _ if rows.is_empty() => Err(dropped(view).into()),
+                    none if none.is_empty() => Ok(()),
+                    some => Err(StoreError::changed_table(view, &some.join(", ")).into()),
+                };
+            }
+        }
     }
 }
 

@@ -159,9 +159,13 @@ impl Views {
         Err(overtaken())
     }
 
-    /// Which row it is that cannot be written.
+    /// Which row it is that cannot be written. If the table is another one than was made, it is the fault of no row.
     async fn misfit(&self, lane: &Lane, work: &Work, beside: bool) -> Result<WorkError, StoreError> {
         let Some(rows) = &work.rows else { return Ok(WorkError::Overtaken { reader: work.reader.clone() }) };
+        let looking = "looking at the table of a view";
+        lane.link
+            .ask(looking, |session| async move { builds::examine(&session, &rows.table, &rows.build).await })
+            .await?;
         let asked = lane
             .link
             .ask_once("looking for the row that cannot be written", |session| async move {
@@ -197,6 +201,16 @@ impl ReadStore for PostgresStore {
             })
             .await
         })
+    }
+
+    fn examine<'a>(
+        &'a self,
+        table: &'a Arc<Table>,
+        build: &'a Build,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.views.questions.ask("looking at the table of a view", move |session| async move {
+            builds::examine(&session, table, build).await
+        }))
     }
 
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -180,7 +180,11 @@ pub(super) fn values(row: &Row, from: usize, table: &Table) -> Result<Values, St
 
 fn value(row: &Row, index: usize, column: &TableColumn, table: &Table) -> Result<Value, StoreError> {
     let unfit = || {
-        StoreError::changed_table(&table.name, &format!("`{}` holds what no view puts there", column.name))
+        StoreError::corrupt(format!(
+            "a row of `{}` has something in the column `{}` that was not put there by the view: somebody changed it by hand. \
+             Correct it, or have the view filled anew",
+            table.name, column.name
+        ))
     };
     match row.try_get(index) {
         Ok(Sent(None)) if column.nullable => Ok(Value::Null),

@@ -244,7 +244,7 @@ async fn rows_of_no_table_fail_nobody_else() {
     refused(StoreErrorKind::Constrained, write("e"));
     other.promote(&build, true).await.unwrap();
     folder.sql().execute_batch("ALTER TABLE numbers RENAME COLUMN number TO amount").unwrap();
-    refused(StoreErrorKind::Corrupt, write("f"));
+    refused(StoreErrorKind::Altered, write("f"));
     folder.sql().execute_batch("ALTER TABLE numbers RENAME COLUMN amount TO number").unwrap();
     assert!(write("g").is_ok());
     other.discard(&build).await.unwrap();

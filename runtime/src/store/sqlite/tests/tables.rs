@@ -198,7 +198,7 @@ async fn a_table_that_was_changed_by_hand_is_found_out() {
         errors.push(error);
         errors.push(store.prepare(&table, [1; 16], false).await.unwrap_err());
         for error in errors {
-            assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{sql}: {error}");
+            assert_eq!(error.kind(), StoreErrorKind::Altered, "{sql}: {error}");
             assert!(error.to_string().contains(says), "{sql}: {error}");
         }
         assert_eq!(store.position(&build.reader()).await.unwrap(), Position::new(1));

@@ -52,6 +52,15 @@ impl ReadStore for SqliteStore {
         })
     }
 
+    fn examine<'a>(
+        &'a self,
+        table: &'a Arc<Table>,
+        build: &'a Build,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        // To read no rows is to look at the table.
+        Box::pin(async move { self.core.read(|session| rows::read(session, table, build, &[])).map(drop) })
+    }
+
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             let build = build.clone();

@@ -244,9 +244,11 @@ pub(super) async fn another_table_of_the_same_build_is_refused(store: Subject) {
         other(|table| drop(table.columns.pop())),
     ];
     for table in others {
-        assert_eq!(kind(store.prepare(&table, code(1), false).await), StoreErrorKind::Corrupt, "{table:?}");
+        assert_eq!(kind(store.prepare(&table, code(1), false).await), StoreErrorKind::Altered, "{table:?}");
+        assert_eq!(kind(store.examine(&table, &build).await), StoreErrorKind::Altered, "{table:?}");
     }
     assert_eq!(prepared(&store, &tickets(), 1).await.generation, build.generation);
+    store.examine(&tickets(), &build).await.unwrap();
     assert_eq!(all(&store, &tickets()).await, [ticket(1, "one", 1)]);
 }
 

@@ -42,9 +42,10 @@ pub(super) async fn tables_of_others_are_left_alone(harness: &dyn Harness<dyn Re
 
 /// What a store says of a build whose table is not as it was made; and that it can be built anew.
 async fn is_damaged(store: &Subject, build: &crate::read::Build) {
-    assert_eq!(kind(store.find(&query(&tickets())).await), StoreErrorKind::Corrupt);
-    assert_eq!(kind(store.rows(&tickets(), build, &[number(1)]).await), StoreErrorKind::Corrupt);
-    assert_eq!(kind(store.prepare(&tickets(), code(1), false).await), StoreErrorKind::Corrupt);
+    assert_eq!(kind(store.find(&query(&tickets())).await), StoreErrorKind::Altered);
+    assert_eq!(kind(store.rows(&tickets(), build, &[number(1)]).await), StoreErrorKind::Altered);
+    assert_eq!(kind(store.examine(&tickets(), build).await), StoreErrorKind::Altered);
+    assert_eq!(kind(store.prepare(&tickets(), code(1), false).await), StoreErrorKind::Altered);
     let after = store.position(&build.reader()).await.unwrap();
     let work = super::support::work(store, &tickets(), build, vec![ticket(3, "three", 3)], Vec::new()).await;
     let outcome = store.write(work).await;
@@ -55,6 +56,8 @@ async fn is_damaged(store: &Subject, build: &crate::read::Build) {
     store.promote(&anew, false).await.unwrap();
     assert_eq!(all(store, &tickets()).await, [ticket(4, "four", 4)]);
     assert_eq!(store.builds("tickets").await.unwrap().len(), 1);
+    store.examine(&tickets(), &anew).await.unwrap();
+    assert_eq!(kind(store.examine(&tickets(), build).await), StoreErrorKind::Missing);
 }
 
 pub(super) async fn a_table_that_is_gone_is_an_error(harness: &dyn Harness<dyn ReadStore>) {
