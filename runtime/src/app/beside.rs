@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{AppView, Consistency, Core};
 use crate::{
@@ -60,7 +60,8 @@ impl Beside for Core {
                 }
                 let view = place.view.name();
                 // Nobody may be at work on the rows of a version of before: to wait for them would be to wait in vain.
-                if self.is_stopped() || place.replacing().await.is_some() {
+                let in_vain = async { self.is_stopped() || place.replacing().await.is_some() };
+                if timeout_at(until, in_vain).await.unwrap_or(true) {
                     late.push(Late { view, reached: place.reached().await });
                 } else if let Err(reached) = place.reach(position, until - Instant::now()).await {
                     late.push(Late { view, reached });

@@ -191,9 +191,13 @@ impl RunningApp {
         all
     }
 
-    /// Stops: what readers are at is finished and written, if that takes no longer than five seconds, and their work is given
-    /// back for others to do. Repositories
-    /// go on to work; commands do not wait for awaited views any more.
+    /// Stops: what readers are at is finished and written, and their work is given back for others to do. Repositories go on to
+    /// work; commands do not wait for awaited views any more.
+    ///
+    /// It takes six seconds at most, whatever does not answer or does not come to an end: a store, a handler. Readers have five
+    /// for what they are at; what is cut off then has not happened, or is done again. One more is for giving the work
+    /// back; what is not given back is free when its [lease](super::App::lease) lapses. Only code that keeps a thread busy
+    /// without ever awaiting anything cannot be cut off.
     pub async fn shutdown(self) {
         self.core().stop();
         for reader in self.core().readers() {

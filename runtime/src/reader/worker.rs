@@ -6,7 +6,7 @@ use std::{
 };
 
 use chrono::Utc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Either, Next, Pace, Shared, State, Task, caught,
@@ -20,9 +20,12 @@ use crate::{
     store::{Page, Store, StoreError},
 };
 
-/// How long what is under way may take to come to its end when the worker is told to stop. What is cut off then is done again by
-/// whoever goes on.
+/// How long what is under way may take to come to its end when the worker is told to stop, whatever it is that does not answer.
+/// What is cut off then is done again by whoever goes on.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long it may take to give the lease back. One that is not given back lapses.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 pub(super) struct Worker {
     pub(super) task: Arc<dyn Task>,
@@ -48,11 +51,23 @@ impl Worker {
     /// Works until it is told to stop, or the task is at its end.
     pub(super) async fn run(self) {
         let mut end = End { shared: &self.shared, reason: "its runtime has shut down".to_owned() };
-        end.reason = self.work().await;
-        if let Err(error) = self.books.release(self.task.reader(), &self.pace.holder).await {
-            // It lapses by itself.
-            tracing::debug!(reader = self.task.reader(), %error, "the lease cannot be given back");
-        }
+        end.reason = match race(self.work(), self.cut_off()).await {
+            Either::First(reason) => reason,
+            Either::Second(()) => format!("it was told to, and what it was at took longer than {GRACE:?}"),
+        };
+        let released = self.books.release(self.task.reader(), &self.pace.holder);
+        let error = match timeout(FAREWELL, released).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the store does not answer".to_owned(),
+        };
+        tracing::debug!(reader = self.task.reader(), error, "the lease cannot be given back, and lapses");
+    }
+
+    /// When nothing is waited for any more.
+    async fn cut_off(&self) {
+        self.shared.stopped().await;
+        sleep(GRACE).await;
     }
 
     async fn work(&self) -> String {
@@ -91,14 +106,9 @@ impl Worker {
     /// Takes the lease and works as long as it is valid.
     async fn session(&self) -> Result<Left, StoreError> {
         let Some(until) = self.take_lease().await? else { return Ok(Left::Stopped) };
-        let cut_off = async {
-            self.shared.stopped().await;
-            tokio::time::sleep(GRACE).await;
-        };
-        match race(self.read(), race(self.keep_lease(until), cut_off)).await {
+        match race(self.read(), self.keep_lease(until)).await {
             Either::First(left) => left,
-            Either::Second(Either::First(())) => Ok(Left::LeaseLost),
-            Either::Second(Either::Second(())) => Ok(Left::Stopped),
+            Either::Second(()) => Ok(Left::LeaseLost),
         }
     }
 
@@ -160,12 +170,12 @@ impl Worker {
     async fn keep_lease(&self, mut until: Instant) {
         let third = self.pace.lease / 3;
         loop {
-            tokio::time::sleep(third.min(until - Instant::now())).await;
+            sleep(third.min(until - Instant::now())).await;
             match self.ask_for_lease().await {
                 Ok(Some(renewed)) => until = renewed,
                 Ok(None) => return,
                 // A store that is away is asked again while the lease may be valid still.
-                Err(_) if Instant::now() < until => tokio::time::sleep(third / 10).await,
+                Err(_) if Instant::now() < until => sleep(third / 10).await,
                 Err(_) => return,
             }
         }
