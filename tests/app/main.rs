@@ -13,6 +13,7 @@ mod query;
 mod rebuild;
 mod refused;
 mod replay;
+mod retired;
 mod silent;
 
 use std::{future::Future, sync::Arc, time::Duration};

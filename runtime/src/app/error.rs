@@ -20,6 +20,17 @@ pub enum StartError {
         /// The name.
         name: String,
     },
+    /// The app has a view that it is to let go.
+    #[error(
+        "the app has a view with the table `{view}` that reads `{category}`, and is to let it go: leave out `App::view` or \
+         `App::retire`"
+    )]
+    Retired {
+        /// The view.
+        view: &'static str,
+        /// The category.
+        category: &'static str,
+    },
     /// The event store is no read store, and no other one is given.
     #[error(
         "the event store cannot keep views, nor the books of handlers: give the app a store that can with `App::read_store`, \

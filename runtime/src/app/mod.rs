@@ -12,6 +12,7 @@ mod options;
 mod query;
 mod rebuild;
 mod repositories;
+mod retire;
 mod running;
 mod start;
 mod task;
@@ -29,11 +30,12 @@ pub use running::RunningApp;
 use any_view::{AnyView, Typed};
 use handlers::AnyHandler;
 use options::{Options, Tell};
+use retire::Retired;
 use running::Core;
 use view::AppView;
 
 pub use crate::reader::{State, Status};
-use crate::{handler::Handler, process::Process, read::ReadStore, store::Store, view::View};
+use crate::{Aggregate, handler::Handler, process::Process, read::ReadStore, store::Store, view::View};
 
 /// How far behind the events a view may be.
 ///
@@ -110,6 +112,7 @@ pub struct App {
     read_store: Option<Arc<dyn ReadStore>>,
     views: Vec<(Arc<dyn AnyView>, Consistency)>,
     handlers: Vec<AnyHandler>,
+    retired: Vec<Retired>,
     options: Options,
     progress: Option<Tell>,
 }
@@ -117,8 +120,16 @@ pub struct App {
 impl App {
     /// An app on this store of events, without views. Its views are kept in the same store, if it can keep any.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        let (views, handlers) = (Vec::new(), Vec::new());
-        Self { store, read_store: None, views, handlers, options: Options::default(), progress: None }
+        let (views, handlers, retired) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            store,
+            read_store: None,
+            views,
+            handlers,
+            retired,
+            options: Options::default(),
+            progress: None,
+        }
     }
 
     /// Keeps views in this store instead, and the books of those who read events. Then no view can be
@@ -131,6 +142,32 @@ impl App {
     /// Adds a view.
     pub fn view<V: View>(mut self, consistency: Consistency) -> Self {
         self.views.push((Arc::new(Typed::<V>::new()), consistency));
+        self
+    }
+
+    /// Lets a view go that no program has any more, by the name of its table. [Transactional](Consistency::Transactional) ones stay
+    /// on record, and keep everybody from writing to the aggregates that they read, until somebody says this, once for each of
+    /// those aggregates. The table is dropped.
+    ///
+    /// When [`start`](Self::start) has done so, programs that have the view still cannot write rows to it any more, and so no
+    /// events; one that starts has it again, filled from the first event on. It may be said any number of times.
+    ///
+    /// ```
+    /// # use factum::{Aggregate, App};
+    /// # #[derive(Aggregate)]
+    /// # #[events { #[creates] Opened { by } }]
+    /// # #[commands { Open => Opened }]
+    /// # struct Account { #[id] number: u64, by: String }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = factum::open("memory:").await?;
+    /// let app = App::new(store).retire::<Account>("balance").start().await?;
+    /// # app.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn retire<A: Aggregate>(mut self, table: &'static str) -> Self {
+        self.retired.push(Retired { table, category: A::CATEGORY });
         self
     }
 
@@ -202,11 +239,15 @@ impl App {
     /// See [`StartError`]; nothing is left running then. A store that goes away while views are filled is waited for.
     pub async fn start(self) -> Result<RunningApp, StartError> {
         let books = start::check(&self)?;
-        let Self { store, views, handlers, options, progress, .. } = self;
+        let Self { store, views, handlers, retired, options, progress, .. } = self;
         let place = |(view, level)| Arc::new(AppView::new(view, level, Arc::clone(&books)));
         let views = views.into_iter().map(place).collect();
         let core = Core::new(store, Arc::clone(&books), views, options, progress);
         let app = RunningApp::of(core);
+        for retired in retired {
+            let gone = retired.carry_out(app.core()).await;
+            gone.map_err(|cause| StartError::Store { view: retired.table, cause })?;
+        }
         let mut begun = Vec::new();
         for place in app.views() {
             let readable = start::begin(app.core(), place).await;
@@ -227,12 +268,13 @@ impl App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { store, read_store, views, handlers, options, .. } = self;
+        let Self { store, read_store, views, handlers, retired, options, .. } = self;
         f.debug_struct("App")
             .field("store", store)
             .field("read_store", read_store)
             .field("views", views)
             .field("handlers", handlers)
+            .field("retired", retired)
             .field("options", options)
             .finish()
     }

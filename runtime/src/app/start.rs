@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::{
     AnyHandler, App, AppView, Consistency, Core, Repositories, StartError, mend,
     options::Tell,
+    retire::Retired,
     task::{Filling, Goal, is_alone, on_record, put_in_force},
 };
 use crate::{
@@ -42,6 +43,11 @@ pub(super) fn check(app: &App) -> Result<Arc<dyn ReadStore>, StartError> {
         let as_is = model.recorded == RecordedUse::AsIs && !model.reads_rows;
         if model.recorded != RecordedUse::None && !as_is {
             return Err(StartError::Recorded { view: name });
+        }
+    }
+    for Retired { table, category } in &app.retired {
+        if app.views.iter().any(|(view, _)| view.name() == *table && view.reads(category)) {
+            return Err(StartError::Retired { view: table, category });
         }
     }
     for (index, handler) in app.handlers.iter().enumerate() {

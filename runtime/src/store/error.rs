@@ -135,11 +135,14 @@ impl StoreError {
     #[must_use]
     pub fn unknown_constraint(category: &str, constraint: &str) -> Self {
         if let Some(view) = constraint.strip_prefix(Constraint::OF_VIEWS) {
+            let table = view.rsplit_once(':').map_or(view, |(table, _)| table);
             return Self::new(
                 StoreErrorKind::Constrained,
                 format!(
                     "the view `{view}` is written together with the events of `{category}`, and this program, or this \
-                     repository, does not know it: write through the repository of an `App` that has it, in this version"
+                     repository, does not know it: write through the repository of an `App` that has it, in this version. If \
+                     no program has it any more, let it go with `App::retire::<…>(\"{table}\")`, where … is the aggregate \
+                     of `{category}`"
                 ),
             );
         }
