@@ -249,3 +249,92 @@ async fn each_event_is_taken_as_if_it_came_alone() {
     })
     .await;
 }
+
+/// Of two processes one does the work. When its list is full, both see the letters, and either of them has them tried again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_list_is_seen_by_two_and_settled_by_either() {
+    let _turn = turn().await;
+    on_each(|house| async move {
+        MENDED.store(false, Ordering::SeqCst);
+        let stores = [house.open().await.unwrap(), house.open().await.unwrap()];
+        let start = |store| app(store).letters_limit(3).view::<Fussy>(Consistency::Eventual).start();
+        let one = start(&stores[0]).await.unwrap();
+        until_state(&one, "fussy", |state| *state == State::Live).await;
+        let two = start(&stores[1]).await.unwrap();
+        let accounts = two.repository::<Account>();
+        fill(&accounts, 2, 1).await;
+        for amount in [13, 2, 3, 4] {
+            accounts.execute(&1, pay(amount)).await.unwrap();
+        }
+        let other = accounts.execute(&2, pay(7)).await.unwrap();
+        until_state(&one, "fussy", |state| *state == State::Full).await;
+        until("both see it", || async {
+            [&one, &two].iter().all(|app| status_of(app, "fussy")[0].letters == 3)
+        })
+        .await;
+        assert_eq!(status_of(&two, "fussy")[0].state, State::Waiting);
+        // Tried again from the other process, nothing is better yet.
+        assert_eq!(two.letters("fussy").retry_all().await.unwrap(), 3);
+        until("it was tried again", || async {
+            two.letters("fussy").list(Position::START, 1).await.unwrap()[0].attempts >= 10
+        })
+        .await;
+        assert_eq!((one.letters("fussy").count().await.unwrap(), sum(&two, 2).await), (3, 1));
+        MENDED.store(true, Ordering::SeqCst);
+        two.letters("fussy").retry_all().await.unwrap();
+        let row = two.view::<Fussy>().after(&other).within(Duration::from_secs(30)).get(&2).await.unwrap();
+        assert_eq!((row.unwrap().sum, sum(&one, 1).await), (8, 1 + 13 + 2 + 3 + 4));
+
+        // The other one takes over a list that is full, and stops at it as well.
+        MENDED.store(false, Ordering::SeqCst);
+        for amount in [13, 2, 3, 4] {
+            accounts.execute(&1, pay(amount)).await.unwrap();
+        }
+        until_state(&one, "fussy", |state| *state == State::Full).await;
+        one.shutdown().await;
+        until_state(&two, "fussy", |state| *state == State::Full).await;
+        MENDED.store(true, Ordering::SeqCst);
+        two.letters("fussy").retry_all().await.unwrap();
+        until("all of them are taken", || async { sum(&two, 1).await == 1 + 2 * (13 + 2 + 3 + 4) }).await;
+        assert_eq!(two.letters("fussy").count().await.unwrap(), 0);
+        two.shutdown().await;
+    })
+    .await;
+}
+
+/// Why rows that are filled anew do not become live.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_letters_of_a_build_that_is_filled_are_seen() {
+    let _turn = turn().await;
+    on_each(|house| async move {
+        MENDED.store(true, Ordering::SeqCst);
+        let store = house.open().await.unwrap();
+        let app = app(&store).letters_limit(2).view::<Fussy>(Consistency::Eventual).start().await.unwrap();
+        let accounts = app.repository::<Account>();
+        fill(&accounts, 2, 1).await;
+        for amount in [13, 2, 3] {
+            accounts.execute(&1, pay(amount)).await.unwrap();
+        }
+        let head = store.head().await.unwrap();
+        app.view::<Fussy>().after_position(head).get(&1).await.unwrap();
+        MENDED.store(false, Ordering::SeqCst);
+        let bad = accounts.execute(&2, pay(13)).await.unwrap();
+        let letters = app.letters("fussy");
+        until("the live rows have one", || async { letters.count().await.unwrap() == 1 }).await;
+        let rebuild = app.rebuild::<Fussy>().await.unwrap();
+        until("the new ones have two", || async { rebuild.status().state == State::Full }).await;
+        let of = |letters: Vec<factum::read::Letter>| -> Vec<String> {
+            letters.into_iter().map(|letter| letter.reader).collect()
+        };
+        assert_eq!(of(letters.list(Position::START, 10).await.unwrap()), ["fussy#2", "fussy#2", "fussy#1"]);
+        assert_eq!(of(letters.list(Position::START, 1).await.unwrap()), ["fussy#2"]);
+        MENDED.store(true, Ordering::SeqCst);
+        assert_eq!(letters.retry_all().await.unwrap(), 3);
+        rebuild.done().await.unwrap();
+        let row = app.view::<Fussy>().after(&bad).get(&2).await.unwrap();
+        assert_eq!((row.unwrap().sum, sum(&app, 1).await), (14, 1 + 13 + 2 + 3));
+        assert_eq!(letters.count().await.unwrap(), 0);
+        app.shutdown().await;
+    })
+    .await;
+}

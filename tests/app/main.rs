@@ -6,6 +6,7 @@ mod altered;
 mod books;
 mod changes;
 mod domain;
+mod killed;
 mod letters;
 mod levels;
 mod processes;

@@ -25,6 +25,14 @@ pub(super) async fn is_altered(
     }
 }
 
+/// How often it is looked again where other processes are faster. Each time, one of them has filled a whole view.
+pub(super) const LOOKS: u32 = 10;
+
+/// Whether a build was gone because another process has put another one in its place meanwhile.
+pub(super) fn was_overtaken(error: &StoreError) -> bool {
+    error.kind() == StoreErrorKind::Missing
+}
+
 /// The build that is to be filled, as [`ReadStore::prepare`] gives it. One that nobody reads yet and that is not as it was made
 /// is of no use to anybody, and goes.
 pub(super) async fn prepare(
@@ -32,16 +40,23 @@ pub(super) async fn prepare(
     view: &dyn AnyView,
     anew: bool,
 ) -> Result<Build, StoreError> {
-    let error = match books.prepare(view.table(), view.fingerprint(), anew).await {
-        Err(error) if error.kind() == StoreErrorKind::Altered => error,
-        outcome => return outcome,
-    };
-    let builds = books.builds(view.name()).await?;
-    let ours = |build: &&Build| build.stage == Stage::Beside && build.fingerprint == view.fingerprint();
-    let Some(altered) = builds.iter().rfind(ours) else { return Err(error) };
-    tracing::warn!(view = view.name(), generation = altered.generation, "{error}");
-    books.discard(altered).await?;
-    books.prepare(view.table(), view.fingerprint(), anew).await
+    let mut looks = LOOKS;
+    loop {
+        let error = match books.prepare(view.table(), view.fingerprint(), anew).await {
+            Err(error) if was_overtaken(&error) && looks > 0 => {
+                looks -= 1;
+                continue;
+            }
+            Err(error) if error.kind() == StoreErrorKind::Altered && looks > 0 => error,
+            outcome => return outcome,
+        };
+        looks -= 1;
+        let builds = books.builds(view.name()).await?;
+        let ours = |build: &&Build| build.stage == Stage::Beside && build.fingerprint == view.fingerprint();
+        let Some(altered) = builds.iter().rfind(ours) else { return Err(error) };
+        tracing::warn!(view = view.name(), generation = altered.generation, "{error}");
+        books.discard(altered).await?;
+    }
 }
 
 /// The build that is to be filled in place of one whose table is not as it was made: the one that somebody else has begun, or
@@ -53,7 +68,7 @@ pub(super) async fn in_place_of(
 ) -> Result<Build, StoreError> {
     match books.prepare(view.table(), view.fingerprint(), false).await {
         Ok(begun) if begun.generation > altered => return Ok(begun),
-        Err(error) if error.kind() != StoreErrorKind::Altered => return Err(error),
+        Err(error) if error.kind() != StoreErrorKind::Altered && !was_overtaken(&error) => return Err(error),
         Ok(_) | Err(_) => {}
     }
     prepare(books, view, true).await

@@ -110,9 +110,7 @@ pub(super) async fn begin(core: &Arc<Core>, place: &Arc<AppView>) -> Result<Rebu
     let build = mend::prepare(&*core.books, &*place.view, true).await;
     let build = build.map_err(|cause| RebuildError::Store { view, cause })?;
     let generation = build.generation;
-    let at_it = place.reader(generation).filter(|reader| !reader.status().is_stopped());
-    let reader =
-        at_it.unwrap_or_else(|| start::fill(core, place, build, Goal::Behind, core.options.rebuild_pace()));
+    let reader = start::fill(core, place, build, Goal::Behind, core.options.rebuild_pace());
     Ok(Rebuild { place: Arc::clone(place), generation, reader })
 }
 

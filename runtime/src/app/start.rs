@@ -72,6 +72,16 @@ pub(super) fn begin_handler(core: &Core, repositories: &Arc<Repositories>, handl
 
 /// Begins to fill a view, if somebody has to. The first build that can be read, by its generation.
 pub(super) async fn begin(core: &Arc<Core>, place: &Arc<AppView>) -> Result<u64, StoreError> {
+    for _ in 0..mend::LOOKS {
+        match begin_with_what_is_there(core, place).await {
+            Err(error) if mend::was_overtaken(&error) => {}
+            outcome => return outcome,
+        }
+    }
+    begin_with_what_is_there(core, place).await
+}
+
+async fn begin_with_what_is_there(core: &Arc<Core>, place: &Arc<AppView>) -> Result<u64, StoreError> {
     let (view, books) = (&*place.view, &*core.books);
     let fingerprint = view.fingerprint();
     let builds = books.builds(view.name()).await?;
@@ -115,9 +125,12 @@ pub(super) async fn begin(core: &Arc<Core>, place: &Arc<AppView>) -> Result<u64,
     Ok(readable)
 }
 
-/// Lets somebody fill this build.
+/// Lets somebody fill this build, if nobody in this process is at it.
 pub(super) fn fill(core: &Arc<Core>, place: &Arc<AppView>, build: Build, goal: Goal, pace: Pace) -> Reader {
     let generation = build.generation;
+    if let Some(at_it) = place.reader(generation).filter(|reader| !reader.status().is_stopped()) {
+        return at_it;
+    }
     let task = Arc::new(Filling::new(core, place, build, goal, pace.clone()));
     let reader = Reader::spawn(task, Arc::clone(&core.events), Arc::clone(&core.books), pace);
     place.add(generation, reader.clone());

@@ -103,9 +103,6 @@ impl Filling {
     /// Has another reader go on with this build, which takes the place of this one's.
     fn hand_over(&self, build: Build) {
         let (Some(core), Some(place)) = (self.core.upgrade(), self.place.upgrade()) else { return };
-        if place.reader(build.generation).is_some_and(|reader| !reader.status().is_stopped()) {
-            return;
-        }
         let pace = match build.stage {
             Stage::Beside => core.options.rebuild_pace(),
             Stage::Live { .. } => core.options.pace(),
