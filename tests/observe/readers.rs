@@ -72,7 +72,7 @@ async fn a_view_tells_how_far_it_is_and_what_it_wrote() {
         accounts.execute(&account, seen::pay(1)).await.unwrap();
     }
     let head = store.head().await.unwrap();
-    let reader = ["balance#1"];
+    let reader = ["balance", "1"];
     until("it has come to the end", || async {
         gauge(&READER_POSITION, &reader) == number(head) && gauge(&READER_LAG, &reader) == Some(0.0)
     })
@@ -128,7 +128,7 @@ async fn a_handler_tells_its_attempts_and_its_dead_letters() {
     let bad = accounts.execute(&2, troubled::open()).await.unwrap().position;
     let mended = Arc::new(AtomicBool::new(false));
     let app = App::new(store).handler(Troubled(Arc::clone(&mended))).start().await.unwrap();
-    let reader = ["troubled handler"];
+    let reader = ["troubled handler", ""];
     until("a dead letter", || async { gauge(&DEAD_LETTERS, &reader) == Some(1.0) }).await;
 
     let page = &spans("factum.reader", "reader", reader[0])[0];
@@ -227,7 +227,7 @@ async fn a_process_is_seen_as_a_handler_is() {
     let accounts = Repository::<full::Account>::new(Arc::clone(&store));
     let position = accounts.execute(&1, full::open()).await.unwrap().position.to_string();
     let app = App::new(store).process(Watch).start().await.unwrap();
-    until("it has reacted", || async { count(&READER_EVENTS, &["watch"]) == 1.0 }).await;
+    until("it has reacted", || async { count(&READER_EVENTS, &["watch", ""]) == 1.0 }).await;
     let page = &spans("factum.reader", "reader", "watch")[0];
     let attempts = children(page, "factum.handle");
     let told: Vec<_> = attempts

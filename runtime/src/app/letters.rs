@@ -5,13 +5,16 @@ use std::sync::Arc;
 use super::AppView;
 use crate::{
     Position,
-    read::{Letter, ReadStore, Wish},
+    read::{Build, Letter, ReadStore, Wish},
     reader::Reader,
     store::StoreError,
 };
 
 /// The dead letters of a view or a handler: events that it could not take, and those behind them in their streams. They wait
 /// until somebody has them tried again, or lets them go; nothing else of their streams is taken meanwhile.
+///
+/// Of a view that is being filled anew there are those of both builds, the rows that are read and those that will take their
+/// place. What is wished of an event is wished of both.
 ///
 /// What is wished is done by the process that does the work: at once if that is this one, else within a second.
 #[derive(Clone, Debug)]
@@ -32,18 +35,29 @@ impl Letters {
         Self { name: name.to_owned(), books, place, handler }
     }
 
-    /// The name under which they are kept: a view's are those of the rows that everybody reads.
-    async fn reader(&self) -> Result<String, StoreError> {
-        let Some(place) = &self.place else { return Ok(self.name.clone()) };
-        Ok(place.live().await?.map_or_else(|| self.name.clone(), |build| build.reader()))
+    /// The names under which they are kept: of a view, those of its builds, oldest first.
+    async fn readers(&self) -> Result<Vec<String>, StoreError> {
+        let Some(place) = &self.place else { return Ok(vec![self.name.clone()]) };
+        Ok(self.books.builds(place.view.name()).await?.iter().map(Build::reader).collect())
     }
 
-    /// Dead letters in the order of their positions, behind `after` ([`Position::START`] for the first), at most `limit`.
+    /// Dead letters in the order of their positions, behind `after` ([`Position::START`] for the first), at most `limit`. An event
+    /// that two builds of a view could not take is there twice, which [`Letter::reader`] tells apart; the list does not
+    /// end between the two, even if it has one more than `limit` then.
     ///
     /// # Errors
     /// The read store cannot be read.
     pub async fn list(&self, after: Position, limit: usize) -> Result<Vec<Letter>, StoreError> {
-        self.books.letters(&self.reader().await?, None, after, limit).await
+        let mut all = Vec::new();
+        for reader in self.readers().await? {
+            all.extend(self.books.letters(&reader, None, after, limit).await?);
+        }
+        all.sort_by_key(|letter| letter.position);
+        let last = limit.checked_sub(1).and_then(|last| all.get(last)).map(|letter| letter.position);
+        if let Some(last) = last {
+            all.retain(|letter| letter.position <= last);
+        }
+        Ok(all)
     }
 
     /// How many there are.
@@ -51,7 +65,11 @@ impl Letters {
     /// # Errors
     /// The read store cannot be read.
     pub async fn count(&self) -> Result<u64, StoreError> {
-        self.books.count_letters(&self.reader().await?).await
+        let mut count = 0;
+        for reader in self.readers().await? {
+            count += self.books.count_letters(&reader).await?;
+        }
+        Ok(count)
     }
 
     /// Has the event at this position tried again, those before it in its stream first, and if that works those behind it.
@@ -69,14 +87,16 @@ impl Letters {
     /// The read store cannot be read or written.
     pub async fn retry_all(&self) -> Result<u64, StoreError> {
         const MANY: usize = 256;
-        let reader = self.reader().await?;
-        let (mut after, mut wished) = (Position::START, 0);
-        loop {
-            let letters = self.books.letters(&reader, None, after, MANY).await?;
-            let Some(last) = letters.last() else { break };
-            after = last.position;
-            for letter in &letters {
-                wished += u64::from(self.books.wish(&reader, letter.position, Wish::Retry).await?);
+        let mut wished = 0;
+        for reader in self.readers().await? {
+            let mut after = Position::START;
+            loop {
+                let letters = self.books.letters(&reader, None, after, MANY).await?;
+                let Some(last) = letters.last() else { break };
+                after = last.position;
+                for letter in &letters {
+                    wished += u64::from(self.books.wish(&reader, letter.position, Wish::Retry).await?);
+                }
             }
         }
         self.wake();
@@ -93,7 +113,10 @@ impl Letters {
     }
 
     async fn wish(&self, position: Position, wish: Wish) -> Result<bool, StoreError> {
-        let wished = self.books.wish(&self.reader().await?, position, wish).await?;
+        let mut wished = false;
+        for reader in self.readers().await? {
+            wished |= self.books.wish(&reader, position, wish).await?;
+        }
         self.wake();
         Ok(wished)
     }

@@ -100,17 +100,17 @@ metrics! {
         "commits that shared a transaction, and so a sync";
     FOLD_EVENTS: Histogram "factum_fold_events" ["aggregate"] Count,
         "events that were read and folded to know an aggregate";
-    READER_EVENTS: Counter "factum_reader_events_total" ["reader"] Count,
+    READER_EVENTS: Counter "factum_reader_events_total" ["reader", "build"] Count,
         "events that a view or a handler was given";
-    READER_POSITION: Gauge "factum_reader_position" ["reader"] Count,
+    READER_POSITION: Gauge "factum_reader_position" ["reader", "build"] Count,
         "the position up to which a reader has dealt with everything";
-    READER_HEAD: Gauge "factum_reader_head" ["reader"] Count,
+    READER_HEAD: Gauge "factum_reader_head" ["reader", "build"] Count,
         "the last position of the event store, as the reader saw it last";
-    READER_LAG: Gauge "factum_reader_lag_seconds" ["reader"] Seconds,
+    READER_LAG: Gauge "factum_reader_lag_seconds" ["reader", "build"] Seconds,
         "the age of the last event that was dealt with, while there is more to do; else 0";
-    READER_ACTIVE: Gauge "factum_reader_active" ["reader"] Count,
+    READER_ACTIVE: Gauge "factum_reader_active" ["reader", "build"] Count,
         "1 in the process that does the work of the reader, else 0";
-    DEAD_LETTERS: Gauge "factum_dead_letters" ["reader"] Count,
+    DEAD_LETTERS: Gauge "factum_dead_letters" ["reader", "build"] Count,
         "events that a reader could not deal with, and those that wait behind them";
     VIEW_ROWS: Counter "factum_view_rows_total" ["view"] Count,
         "rows of a view that were written or removed";

@@ -148,7 +148,16 @@ impl RowCounts {
 
 /// A reader has dealt with so many events.
 pub(crate) fn page(reader: &str, events: usize) {
-    count(&READER_EVENTS, &[reader], events as u64);
+    count(&READER_EVENTS, &labels(reader), events as u64);
+}
+
+/// A reader and its build: a view has builds (`open_incident#3`), a handler has none.
+fn labels(reader: &str) -> [&str; 2] {
+    let is_table = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match reader.rsplit_once('#') {
+        Some((view, build)) if is_table(view) && build.parse::<u64>().is_ok() => [view, build],
+        _ => [reader, ""],
+    }
 }
 
 /// How a reader is doing.
@@ -156,7 +165,7 @@ pub(crate) fn reader(status: &Status) {
     if !MEASURED {
         return;
     }
-    let reader = &[status.reader.as_str()];
+    let reader = &labels(&status.reader);
     let lag = match status.state {
         // What another process does, this one does not know.
         State::Waiting | State::Stopped { .. } => Duration::ZERO,
@@ -170,5 +179,7 @@ pub(crate) fn reader(status: &Status) {
         reader,
         f64::from(u8::from(!matches!(status.state, State::Waiting | State::Stopped { .. }))),
     );
-    set(&DEAD_LETTERS, reader, status.letters as f64);
+    // Those of a build that is gone are gone too; whoever goes on with others tells of them.
+    let letters = if status.is_stopped() { 0 } else { status.letters };
+    set(&DEAD_LETTERS, reader, letters as f64);
 }

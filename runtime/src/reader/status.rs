@@ -25,7 +25,7 @@ pub struct Status {
     pub events: u64,
     /// How many of them in a second, of late, while it was catching up.
     pub events_per_second: f64,
-    /// How many dead letters it has.
+    /// How many dead letters it has. What another process does about them is seen here only now and then.
     pub letters: u64,
 }
 
@@ -48,7 +48,8 @@ pub enum State {
         /// How often it has tried.
         attempts: u32,
     },
-    /// Its list of dead letters is full: it does nothing until some of them are settled.
+    /// Its list of dead letters is full: it does nothing until some of them are settled, which may be said in any process. Those
+    /// that do not do the work are [waiting](Self::Waiting), and see the number of letters.
     Full,
     /// It does nothing any more, for this reason.
     Stopped {

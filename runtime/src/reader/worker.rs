@@ -148,13 +148,16 @@ impl Worker {
         }
     }
 
-    /// How far the one who does the work has come.
+    /// How far the one who does the work has come, and what it could not do.
     async fn look_on(&self) -> Result<(), StoreError> {
-        let position = self.books.position(self.task.reader()).await?;
+        let seen = (
+            self.books.position(self.task.reader()).await?,
+            self.books.count_letters(self.task.reader()).await?,
+        );
         self.shared.status.send_if_modified(|status| {
-            let moved = status.position != position;
-            status.position = position;
-            moved
+            let changed = (status.position, status.letters) != seen;
+            (status.position, status.letters) = seen;
+            changed
         });
         Ok(())
     }
