@@ -174,7 +174,7 @@ async fn who_is_stuck_falls_behind_and_the_lag_shows_it() {
     let mended = Arc::new(AtomicBool::new(false));
     let app = App::new(store).letters_limit(1).handler(Stuck(Arc::clone(&mended))).start().await.unwrap();
     until("it is full", || async { app.status()[0].state == State::Full }).await;
-    let reader = ["stuck"];
+    let reader = ["stuck", ""];
     let lag = || gauge(&READER_LAG, &reader).unwrap_or_default();
     let first = lag();
     until("the lag grows while nothing happens", || async { lag() > first && lag() > 0.1 }).await;
