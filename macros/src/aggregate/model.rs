@@ -5,7 +5,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, Generics, Ident, Path, Type, Visibility};
 
-use super::ast::{Broken, Derive, Evolution, Renamed, Require, Since};
+use super::ast::{Broken, Derive, Enforce, Evolution, Renamed, Require, Since};
 use crate::{
     code::{self, SelfUse},
     fold::{self, Change, Slot},
@@ -67,6 +67,7 @@ pub(super) struct Unique {
     pub(super) with: Vec<usize>,
     pub(super) by: Option<Path>,
     pub(super) show_holder: bool,
+    pub(super) enforce: Enforce,
 }
 
 pub(super) struct Event {
