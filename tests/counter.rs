@@ -168,7 +168,7 @@ const fn event(
 }
 
 const fn payload(name: &'static str, ty: &'static str) -> PayloadModel {
-    PayloadModel { name, member: name, ty, docs: "", audit: false }
+    PayloadModel { name, member: name, ty, docs: "", audit: false, flattened: false }
 }
 
 const fn write(field: &'static str, operator: &'static str) -> Write {

@@ -41,7 +41,7 @@ pub struct Place {
     /// It begins
     /// here | now.
     #[creates]
-    #[name = "thing was/made"]
+    #[name = "thing – was/made"]
     Made {
         owner,
         /// When it
@@ -57,11 +57,18 @@ pub struct Place {
     },
     Added { item: String },
     Late { #[audit] who: Owner },
-    Secret { #[audit] word: Impossible, #[audit] size: u8 },
+    Secret {
+        #[audit]
+        word: Impossible,
+        #[audit]
+        #[serde(rename = "largeness")]
+        size: u8,
+    },
     #[retired]
     Gone,
     #[ends]
     Over {
+        /// So many.
         #[audit]
         #[serde(rename = "howMany")]
         how_many: Option<u32>,
@@ -143,8 +150,8 @@ fn the_catalogue_has_everything_that_a_reader_asks_for() {
         "# Thing\n\nA thing | with a bar.\n\nStored in the category `odd.thing`. Identified by `id: u64`. No two have the same `owner`.\n",
         "```mermaid\nstateDiagram-v2\n",
         "```mermaid\nflowchart LR\n",
-        "\n### Made\n\nIt begins\nhere | now.\n\nThe first event of a stream. Stored as `thing was/made`. Changes `owner`. Recorded by `Make`. \
-         [Schema 1](odd%252Ething/thing%2520was%252Fmade.1.json).\n",
+        "\n### Made\n\nIt begins\nhere | now.\n\nThe first event of a stream. Stored as `thing – was/made`. Changes `owner`. Recorded by `Make`. \
+         [Schema 1](odd%252Ething/thing%2520%25E2%2580%2593%2520was%252Fmade.1.json).\n",
         "| `owner` | `Owner` | Whose \\| it is. |\n",
         "| `at` | `DateTime<Utc>` | for the record; When it was. |\n",
         "\nRecorded by `Add` when it meets a conflict. ",
@@ -178,12 +185,15 @@ fn a_schema_says_what_is_stored_whatever_serde_makes_of_the_types() {
     });
     assert_eq!(made["properties"], properties, "{made:#}");
     assert_eq!(made["required"], json!(["at", "floor", "noted", "owner", "street"]));
-    assert_eq!(made["title"], "odd.thing.thing was/made, schema 1");
+    assert_eq!(made["title"], "odd.thing.thing – was/made, schema 1");
     assert_eq!(made["description"], "It begins\nhere | now.");
     let example = &made["examples"][0];
     assert_eq!((&example["street"], &example["floor"]), (&json!("street"), &json!(6)));
     let over = schema_of("Over");
-    let renamed = json!({ "howMany": { "anyOf": [{ "type": "integer" }, { "type": "null" }] } });
+    let renamed = json!({ "howMany": {
+        "anyOf": [{ "maximum": u32::MAX, "minimum": 0, "type": "integer" }, { "type": "null" }],
+        "description": "So many.",
+    } });
     assert_eq!((&over["properties"], &over["examples"]), (&renamed, &json!([{ "howMany": 2 }])));
     assert_eq!(schema_of("Gone")["properties"], json!({}));
 }
@@ -193,10 +203,10 @@ fn of_an_event_that_cannot_be_made_up_the_types_tell_what_they_can() {
     let secret = schema_of("Secret");
     let properties = json!({
         "word": { "$comment": "the Rust type `Impossible`" },
-        "size": { "maximum": 255, "minimum": 0, "type": "integer" },
+        "largeness": { "maximum": 255, "minimum": 0, "type": "integer" },
     });
     assert_eq!(secret["properties"], properties);
-    assert_eq!(secret["required"], json!(["size", "word"]));
+    assert_eq!(secret["required"], json!(["largeness", "word"]));
     assert_eq!(secret.get("examples"), None);
 }
 
@@ -205,7 +215,7 @@ fn stale_documents_are_named_and_written_anew() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path().join("model");
     let all: Vec<_> = documents::<Thing>().into_iter().map(|document| document.path).collect();
-    assert_eq!(all[..2], ["odd%2Ething.md", "odd%2Ething/thing%20was%2Fmade.1.json"]);
+    assert_eq!(all[..2], ["odd%2Ething.md", "odd%2Ething/thing%20%E2%80%93%20was%2Fmade.1.json"]);
     assert_eq!(stale::<Thing>(&directory).unwrap(), all);
 
     write::<Thing>(&directory).unwrap();

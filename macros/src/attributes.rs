@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Token, ext::IdentExt, parse::ParseStream,
-    spanned::Spanned,
+    Attribute, Data, DataStruct, DeriveInput, Expr, ExprLit, Fields, FieldsNamed, Ident, Lit, LitStr, Meta,
+    Token, ext::IdentExt, parse::ParseStream, spanned::Spanned,
 };
 
 use crate::errors::Errors;
@@ -116,6 +116,20 @@ pub(crate) fn once(place: &mut Option<Span>, attr: &Attribute, errors: &mut Erro
 
 /// The message at an attribute that stands at one place a second time.
 pub(crate) const TWICE: &str = "this stands here twice; remove one";
+
+/// The fields of a struct that has named ones; else what is said of a tuple struct, or of what is no struct.
+pub(crate) fn named_fields<'a>(
+    input: &'a DeriveInput,
+    of_tuples: &str,
+    of_others: &str,
+) -> syn::Result<&'a FieldsNamed> {
+    let message = match &input.data {
+        Data::Struct(DataStruct { fields: Fields::Named(named), .. }) => return Ok(named),
+        Data::Struct(_) => of_tuples,
+        Data::Enum(_) | Data::Union(_) => of_others,
+    };
+    Err(syn::Error::new_spanned(&input.ident, message))
+}
 
 /// The doc comments among the attributes.
 pub(crate) fn docs(attrs: &[Attribute]) -> Vec<Attribute> {

@@ -9,6 +9,7 @@ mod fingerprint;
 mod fold;
 mod id;
 mod names;
+mod options;
 mod suggest;
 #[cfg(test)]
 mod tests;

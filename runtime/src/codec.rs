@@ -6,6 +6,7 @@
 //! writes a variant as fast as a struct of its own would be, with no tree of values and no tagged buffer in between.
 //! Only payloads of older schema versions are taken apart first, into their members.
 
+pub(crate) mod compare;
 mod decode;
 mod encode;
 mod members;

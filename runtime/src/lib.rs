@@ -7,6 +7,7 @@ pub mod copy;
 pub mod document;
 mod domain;
 pub mod handler;
+pub mod observe;
 mod open;
 pub mod process;
 #[cfg(feature = "jetstream")]

@@ -48,7 +48,7 @@ impl Troubled {
         }
         // Spread over the calls, and the same each time.
         let asked = self.asked.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-        (asked % 100 < self.lost).then_some(asked % 2 == 0)
+        (asked % 100 < self.lost).then_some(asked.is_multiple_of(2))
     }
 
     async fn ask<T, E: From<StoreError>>(&self, answer: BoxFuture<'_, Result<T, E>>) -> Result<T, E> {
@@ -265,7 +265,7 @@ async fn a_read_store_that_is_away_is_waited_for() {
         let troubled = Troubled::new(Arc::clone(&store).read_store().unwrap(), 0, false);
         let app = app(&store)
             .read_store(troubled.clone())
-            .awaited_timeout(Duration::from_millis(100))
+            .awaited_timeout(Duration::from_secs(2))
             .view::<Amounts>(Consistency::Awaited)
             .start()
             .await

@@ -228,3 +228,24 @@ async fn a_store_that_fails_is_asked_again() {
     })
     .await;
 }
+
+/// A row that would be one again after the next event, which comes in the same page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_event_is_taken_as_if_it_came_alone() {
+    let _turn = turn().await;
+    on_each(|house| async move {
+        MENDED.store(false, Ordering::SeqCst);
+        let store = house.open().await.unwrap();
+        let plain = factum::Repository::<Account>::new(Arc::clone(&store));
+        plain.execute(&1, open("ann")).await.unwrap();
+        let bad = plain.execute(&1, pay(15)).await.unwrap();
+        plain.execute(&1, pay(100)).await.unwrap();
+        let app = app(&store).view::<Fussy>(Consistency::Eventual).start().await.unwrap();
+        let letters = app.letters("fussy").list(Position::START, 10).await.unwrap();
+        assert_eq!((letters.len(), letters[0].position), (2, bad.position));
+        assert!(letters[0].error.contains("column `large`"), "{letters:?}");
+        assert_eq!(sum(&app, 1).await, 0);
+        app.shutdown().await;
+    })
+    .await;
+}

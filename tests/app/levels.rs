@@ -304,3 +304,35 @@ fn each_level_and_each_rebuild_come_to_the_same_rows() {
         run.unwrap_or_else(|error| panic!("on {name}: {error}"));
     }
 }
+
+/// A store of events that keeps no views has them elsewhere.
+#[cfg(all(feature = "jetstream", unix))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_on_jetstream_and_views_elsewhere() {
+    use factum::{App, app::StartError, testing::contract::Harness};
+    let stream = factum_tests::nats::Stream::new();
+    if stream.missing().is_some() {
+        return;
+    }
+    for (kind, _) in crate::houses().await {
+        let store = factum_tests::nats::Stream::new();
+        let store = store.open().await.unwrap();
+        let error =
+            App::new(Arc::clone(&store)).view::<Balance>(Consistency::Awaited).start().await.unwrap_err();
+        assert!(matches!(error, StartError::NoReadStore), "{error}");
+        let elsewhere = fresh(kind).await.read_store().unwrap();
+        let there = |level| app(&store).read_store(Arc::clone(&elsewhere)).view::<Balance>(level);
+        let error = there(Consistency::Transactional).start().await.unwrap_err();
+        assert!(matches!(error, StartError::Elsewhere { view: "balance" }), "{error}");
+        let app = there(Consistency::Awaited).start().await.unwrap();
+        let accounts = app.repository::<Account>();
+        accounts.execute(&1, open("ann")).await.unwrap();
+        for balance in 1..=20 {
+            assert_eq!(accounts.execute(&1, pay(1)).await.unwrap().late, []);
+            assert_eq!(app.view::<Balance>().get(&1).await.unwrap().unwrap().balance, balance, "{kind}");
+        }
+        app.rebuild::<Balance>().await.unwrap().done().await.unwrap();
+        assert_eq!(app.view::<Balance>().get(&1).await.unwrap().unwrap().balance, 20);
+        app.shutdown().await;
+    }
+}

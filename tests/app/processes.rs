@@ -70,6 +70,7 @@ fn another_one_takes_over_when_one_is_gone() {
         let patient = second.view::<Amounts>().after(&receipt).within(Duration::from_secs(30));
         assert_eq!(patient.get(&1).await.unwrap().unwrap().times, 2);
         assert!(died.elapsed() < Duration::from_secs(5), "the lease is one second: {:?}", died.elapsed());
+        until_state(&first, "amounts", |state| matches!(state, State::Stopped { .. })).await;
         let State::Stopped { reason } = status_of(&first, "amounts").remove(0).state else { panic!() };
         assert!(reason.contains("runtime"), "{reason}");
         second.shutdown().await;

@@ -381,13 +381,6 @@ fn finds<S: ?Sized>(case: &'static Case<S>, broken: impl Harness<S>) -> bool {
     panicked.is_err()
 }
 
-/// One turn is not enough: who yields first comes last.
-async fn let_others_go_on() {
-    for _ in 0..3 {
-        tokio::task::yield_now().await;
-    }
-}
-
 #[test]
 fn every_mistake_is_found() {
     let pairs = FOUND_BY.iter().flat_map(|(bug, names)| names.iter().map(move |name| (*bug, *name)));

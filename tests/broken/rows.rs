@@ -8,7 +8,7 @@ use factum::{
     store::{AppendError, Commit, Committed, StoreError, StoreErrorKind},
 };
 
-use crate::{bugs::Bug, let_others_go_on, store::Broken};
+use crate::{bugs::Bug, store::Broken};
 
 impl Broken {
     pub(crate) async fn append_rows_wrongly(&self, mut commit: Commit) -> Result<Committed, AppendError> {
@@ -138,5 +138,12 @@ impl Broken {
             work.rows = Some(Rows { table: op.table, build, put: vec![row], remove: Vec::new() });
             self.store.write(work).await.unwrap();
         }
+    }
+}
+
+/// One turn is not enough: who yields first comes last.
+pub(crate) async fn let_others_go_on() {
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
     }
 }

@@ -21,6 +21,8 @@ mod trouble;
 mod bugs;
 #[path = "../broken/reads.rs"]
 mod reads;
+#[path = "../broken/rows.rs"]
+mod rows;
 #[path = "../broken/snapshots.rs"]
 mod snapshots;
 #[path = "../broken/store.rs"]

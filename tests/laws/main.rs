@@ -5,7 +5,9 @@
 mod broken;
 mod unreached;
 
-use factum::{Aggregate, Id};
+use std::collections::HashSet;
+
+use factum::{Aggregate, Id, testing::lock::Category};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -105,6 +107,38 @@ fn safe_commands() -> impl factum::testing::proptest::strategy::Strategy<Value =
         (4710..4713_u64).prop_map(|secret| SafeCommand::Open { secret }),
         factum::testing::laws::made_up::<SafeCommand>(),
     ]
+}
+
+/// What has no order is written in any, and is the same all the same.
+#[derive(Aggregate, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[aggregate(snapshot(every = 3))]
+#[events {
+    #[creates]
+    Sorted { labels },
+    Labelled { more: HashSet<String> },
+}]
+#[commands { Sort => Sorted, Label => Labelled }]
+pub struct Drawer {
+    #[id]
+    number: Number,
+    #[on(Labelled => self.labels.extend(more))]
+    labels: HashSet<String>,
+}
+
+factum::laws!(Drawer as drawer);
+
+#[test]
+fn published_payloads_without_an_order_are_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |update| factum::testing::lock::check(folder.path(), update, &[Category::of::<Drawer>()]);
+    check(Some("update")).unwrap();
+    let file = folder.path().join("factum.lock/drawer.payloads");
+    let published = std::fs::read_to_string(&file).unwrap();
+    let more = r#"event Labelled 1 {"more":["a","b","c","d","e","f","g","h"]}"#;
+    std::fs::write(&file, format!("{published}{more}\n")).unwrap();
+    for _ in 0..20 {
+        check(None).unwrap();
+    }
 }
 
 /// What the law says when it fails.

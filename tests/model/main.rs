@@ -14,6 +14,8 @@ mod run;
 mod bugs;
 #[path = "../broken/reads.rs"]
 mod reads;
+#[path = "../broken/rows.rs"]
+mod rows;
 #[path = "../broken/snapshots.rs"]
 mod snapshots;
 #[path = "../broken/store.rs"]

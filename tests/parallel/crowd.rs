@@ -359,6 +359,32 @@ async fn those_who_are_dropped_are_not_missed() {
     }
 }
 
+/// A place in the line is given up with the command: it does not stand between those who are left.
+#[tokio::test]
+async fn whoever_goes_away_leaves_no_gap() {
+    let (watched, accounts, _) = watched();
+    registered(&accounts, 1, "ann@example.org").await;
+    watched.take();
+    let lock = watched.requests.lock().await;
+    let one = give(&accounts, book(1));
+    let two = give(&accounts, book(2));
+    let alone = {
+        let accounts = accounts.clone();
+        tokio::spawn(async move { accounts.execute(&1, book(4)).once("key").await })
+    };
+    let three = give(&accounts, book(8));
+    settle().await;
+    alone.abort();
+    assert!(alone.await.unwrap_err().is_cancelled());
+    drop(lock);
+    for task in [one, two, three] {
+        task.await.unwrap().unwrap();
+    }
+    // With a command that goes alone between them, they would be recorded one by one.
+    assert_eq!(watched.take().appends, [1, 2]);
+    assert_eq!(balance(&accounts).await, 11);
+}
+
 mod bomb {
     use factum::Aggregate;
 
@@ -444,6 +470,23 @@ async fn nobody_waits_for_ever() {
     assert_eq!(begun.elapsed(), Duration::ZERO, "by now there is another line");
     stuck.await.unwrap();
     assert_eq!(balance(&accounts).await, 7);
+}
+
+/// … nor of those who come when it has not moved for long: they do not wait at all.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_where_nothing_moves() {
+    let chaos = Arc::new(ChaosStore::new(memory()));
+    let accounts = Repository::<Account>::new(Arc::clone(&chaos) as Arc<_>);
+    registered(&accounts, 1, "ann@example.org").await;
+    chaos.inject(1, Fault::RequestLost);
+    let mut stuck = pin!(accounts.execute(&1, book(1)).into_future());
+    assert!(futures_util::poll!(&mut stuck).is_pending());
+    tokio::time::advance(Duration::from_secs(3)).await;
+    let begun = tokio::time::Instant::now();
+    accounts.execute(&1, book(2)).await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    stuck.await.unwrap();
+    assert_eq!(balance(&accounts).await, 3);
 }
 
 /// Lines need a runtime; without one, commands meet in the store.

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
 
 mod account;
+mod answered;
 mod building;
 mod creation;
 mod crowd;
 mod fields;
+mod lost;
 mod once;
 mod recorded;
+mod runtimes;
 mod together;
 mod unique;
 mod warm;

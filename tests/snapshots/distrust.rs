@@ -1,8 +1,11 @@
 //! Snapshots of code that was another one where the derive cannot see it.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
-use factum::{Aggregate, Repository};
+use factum::{
+    Aggregate, Repository,
+    testing::chaos::{ChaosStore, Fault},
+};
 
 use crate::{change, elsewhere, kept, memory, plain, program, set, write};
 
@@ -133,4 +136,51 @@ async fn what_goes_back_to_others_is_theirs() {
     ledgers.load(&1).await.unwrap();
     assert_ne!(kept(&store, 1, 16).await.origin, own);
     assert_eq!((ledgers.snapshot_counts().checked, ledgers.snapshot_counts().different), (8, 0));
+}
+
+program!(doubted, 1, snapshot(every = 5));
+
+/// What is warm goes back to a snapshot too. Once others are found to be wrong, no command is decided on it any more, be it
+/// alone or together with others.
+#[tokio::test]
+async fn what_is_warm_is_not_believed_either() {
+    let store = memory();
+    let chaos = Arc::new(ChaosStore::new(Arc::clone(&store)));
+    let ledgers = Repository::<doubted::Ledger>::new(Arc::clone(&chaos) as Arc<_>);
+    let from_elsewhere = async |id: u64| {
+        write!(doubted, &store, id, 1..=9).load(&id).await.unwrap();
+        kept(&store, id, 10).await;
+        change(&store, id, elsewhere).await;
+    };
+    // So many are checked.
+    for id in 100..108 {
+        from_elsewhere(id).await;
+        ledgers.load(&id).await.unwrap();
+    }
+    for id in 1..=3 {
+        from_elsewhere(id).await;
+        change(&store, id, |snapshot| set(snapshot, "total", 1_000)).await;
+    }
+    let balance = async |id: u64| {
+        let receipt = ledgers.execute(&id, doubted::LedgerCommand::Balance).await.unwrap();
+        receipt.events[0].event.clone()
+    };
+    let balanced = |total| doubted::LedgerEvent::Balanced { total };
+    // Nobody can see that it is wrong …
+    assert_eq!([balance(1).await, balance(2).await], [balanced(1_000), balanced(1_000)]);
+    // … not even this one, for which others wait …
+    chaos.inject(1, Fault::RequestLost);
+    let (mut first, mut second, mut third) = (pin!(balance(2)), pin!(balance(2)), pin!(balance(2)));
+    for waiting in [&mut first, &mut second, &mut third] {
+        assert!(futures_util::poll!(waiting).is_pending());
+    }
+    // … until one of many is looked at again.
+    while ledgers.snapshot_counts().different == 0 {
+        ledgers.load(&3).await.unwrap();
+        assert!(ledgers.snapshot_counts().used < 2_000, "none was looked at");
+    }
+    assert_eq!(balance(1).await, balanced(45));
+    assert_eq!(first.await, balanced(1_000));
+    let together = futures_util::future::join(second, third).await;
+    assert_eq!(together, (balanced(45), balanced(45)));
 }

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "it is how a test fails")]
 
+mod batches;
 mod begins;
 mod distrust;
 mod prefixes;
 mod refused;
+mod stores;
+mod told;
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,6 +40,7 @@ macro_rules! program {
                 Added { step: u64 },
                 Renamed { owner },
                 Tagged { tag: String },
+                Balanced { #[audit] total: u64 = self.total },
                 #[ends]
                 Closed { #[audit] by: String },
             }]
@@ -47,6 +51,7 @@ macro_rules! program {
                 AddAll { steps: Vec<u64> } => Added,
                 Rename => Renamed,
                 Tag => Tagged,
+                Balance => Balanced,
                 Close => Closed,
             }]
             pub(crate) struct Ledger {

@@ -111,10 +111,16 @@ async fn new_events_stand_beside_the_old_ones() {
 
 /// The database of the first day holds a snapshot of the state of then, which has no `given` and no `loans`.
 #[tokio::test]
-async fn a_snapshot_of_other_code_is_left_aside() {
+async fn a_snapshot_of_other_code_is_left_aside_and_replaced() {
     let (_folder, members) = members(FIRST_DAY).await;
     let stream = stored(&members).await[0].stream.clone();
     let snapshot = members.store().snapshot(&stream).await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(snapshot.state.bytes()).contains(r#""name":"Ada Byron""#));
     is(&members, 6, false, ada()).await;
+    let replaced = async {
+        while members.store().snapshot(&stream).await.unwrap().unwrap().fingerprint == snapshot.fingerprint {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), replaced).await.expect("it is not replaced");
 }

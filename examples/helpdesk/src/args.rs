@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::{Args as Group, Parser, Subcommand};
@@ -19,6 +19,10 @@ pub(crate) struct Args {
     /// Where the incidents are kept
     #[arg(long, global = true, value_name = "URL", default_value = STORE)]
     pub(crate) store: String,
+    /// Where the lists are kept if the store cannot keep them itself, such as `sqlite:views.db`; without it they are
+    /// made anew in memory whenever they are asked for
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) read_store: Option<String>,
     /// Who gives the command; it is recorded beside what the command leads to
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) by: Option<String>,
@@ -32,6 +36,12 @@ pub(crate) enum Command {
     Write(Write),
     #[command(flatten)]
     Read(Read),
+    /// Serve the incidents over HTTP, with a page to look at them
+    Serve {
+        /// Where to listen; with port 0, on any that is free
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+        address: SocketAddr,
+    },
     /// Carry out the commands of a file of JSON lines; what was recorded by an earlier run is not recorded again
     Import {
         /// A file with a line such as {"number": "…", "command": {"Close": {"solution": "new mouse"}}} per command
@@ -56,6 +66,13 @@ pub(crate) enum Command {
     },
     /// Play a story in a fresh store and tell what happens
     Tour,
+}
+
+impl Command {
+    /// Whether it looks at views.
+    pub(crate) const fn asks(&self) -> bool {
+        matches!(self, Self::Read(Read::List { all: false } | Read::Workload) | Self::Serve { .. })
+    }
 }
 
 /// What is asked of one incident.
@@ -127,6 +144,8 @@ pub(crate) enum Read {
         #[arg(long)]
         all: bool,
     },
+    /// Show who has how many incidents to take care of
+    Workload,
     /// Show an incident as it is now, or as it was
     Show {
         /// The number of the incident, or the digits that it begins or ends with

@@ -1,32 +1,69 @@
-//! The incidents in their store.
+//! The incidents in their store, and the views beside them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use factum::{
-    Aggregate, Fold, Position, Recorded, Repository,
-    store::{Filter, RecordedEvent, Store},
+    Aggregate, App, Consistency, Fold, Position, Recorded, Repository, RunningApp,
+    store::{Capability, Filter, MemoryStore, RecordedEvent, Store},
 };
-use helpdesk::domain::{Incident, IncidentEvent, IncidentNumber};
+use helpdesk::{
+    domain::{Incident, IncidentEvent, IncidentNumber},
+    views::{OpenIncident, Workload},
+};
 use uuid::Uuid;
 
 use crate::{
     error::Result,
+    filling,
     words::{SHORT, digits, last_digits},
 };
 
 /// How many events are read at a time.
 const PAGE: usize = 1000;
 
-/// The help desk: its incidents.
+/// The help desk: its incidents, and what is asked of many of them at once.
 pub(crate) struct Desk {
     /// The store, as it was named.
     pub(crate) url: String,
+    pub(crate) app: RunningApp,
     pub(crate) incidents: Repository<Incident>,
 }
 
 impl Desk {
-    pub(crate) async fn open(url: &str) -> Result<Self> {
-        Ok(Self { url: url.to_owned(), incidents: Repository::new(factum::open(url).await?) })
+    /// Opens the store of this URL.
+    ///
+    /// A store that can keep views has them in the transaction of each command. Beside another one they are kept in
+    /// `read_store`, and commands wait until they are there; where none is named, in memory, by whoever `asks` for them, and
+    /// filled anew each time.
+    pub(crate) async fn open(url: &str, read_store: Option<&str>, asks: bool) -> Result<Self> {
+        let store = factum::open(url).await?;
+        let keeps_views =
+            store.capabilities().supports(Capability::Rows) && Arc::clone(&store).read_store().is_some();
+        let app = App::new(store);
+        let app = match read_store {
+            Some(_) if keeps_views => {
+                return Err("the store keeps the views itself: leave out --read-store".into());
+            }
+            Some(other) => {
+                let other = factum::open(other).await?.read_store();
+                with_views(
+                    app.read_store(other.ok_or("the read store cannot keep views: name a SQLite file")?),
+                    Consistency::Awaited,
+                )
+            }
+            None if keeps_views => with_views(app, Consistency::Transactional),
+            None => {
+                let app = app.read_store(Arc::new(MemoryStore::new()));
+                if asks { with_views(app, Consistency::Awaited) } else { app }
+            }
+        };
+        let bar = filling::bar();
+        let app = app.on_progress(filling::shown_on(&bar)).start().await?;
+        bar.finish_and_clear();
+        Ok(Self { url: url.to_owned(), incidents: app.repository(), app })
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -99,6 +136,10 @@ impl Desk {
             }
         }
     }
+}
+
+fn with_views(app: App, consistency: Consistency) -> App {
+    app.view::<OpenIncident>(consistency).view::<Workload>(consistency)
 }
 
 /// How many of the last digits it takes to tell these incidents apart.

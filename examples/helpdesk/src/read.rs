@@ -1,7 +1,10 @@
-//! List, show, history.
+//! List, workload, show, history.
 
-use factum::Versioned;
-use helpdesk::domain::{Incident, IncidentNumber, Status};
+use factum::{Fold, Position, Version, Versioned};
+use helpdesk::{
+    domain::{Incident, IncidentNumber, Status, UserNumber},
+    views::OpenIncident,
+};
 
 use crate::{
     args::Read,
@@ -15,6 +18,7 @@ use crate::{
 pub(crate) async fn run(desk: &Desk, query: Read, screen: &mut Screen) -> Result<()> {
     match query {
         Read::List { all } => list(desk, all, screen).await,
+        Read::Workload => workload(desk, screen).await,
         Read::Show { incident, at_version, at_time } => {
             let number = desk.find(&incident).await?;
             let (found, when) = match (at_version, at_time) {
@@ -36,34 +40,90 @@ pub(crate) async fn run(desk: &Desk, query: Read, screen: &mut Screen) -> Result
     }
 }
 
+/// A line of the list.
+struct Line {
+    number: IncidentNumber,
+    version: Version,
+    look: (&'static str, Style),
+    reporter: UserNumber,
+    assignee: Option<UserNumber>,
+    text: String,
+}
+
 async fn list(desk: &Desk, all: bool, screen: &mut Screen) -> Result<()> {
-    let incidents = desk.all().await?;
-    let length = digits_needed(incidents.keys());
-    let mut rows = Vec::new();
-    for (number, fold) in &incidents {
-        let (Some(incident), version) = (fold.state(), fold.version()) else { continue };
-        if fold.ended() && !all {
-            continue;
-        }
-        let (status, style) = look(incident, fold.ended());
-        rows.push([
-            Cell::new(last_digits(*number, length)).style(Style::Bold),
-            Cell::number(version),
-            Cell::new(status).style(style),
-            Cell::new(user(incident.reporter)),
-            Cell::new(anybody(incident.assignee)),
-            Cell::new(one_line(&incident.text)),
-        ]);
-    }
-    if rows.is_empty() {
-        let hint = if all || incidents.is_empty() { "" } else { "; --all lists the removed ones" };
+    let lines = if all { with_removed(desk).await? } else { listed(desk).await? };
+    if lines.is_empty() {
+        let nothing = desk.store().head().await? == Position::START;
+        let hint = if all || nothing { "" } else { "; --all lists the removed ones" };
         return Ok(screen.line(format_args!("no incidents in {}{hint}", desk.url))?);
     }
+    let length = digits_needed(lines.iter().map(|line| &line.number));
+    let rows: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            [
+                Cell::new(last_digits(line.number, length)).style(Style::Bold),
+                Cell::number(line.version),
+                Cell::new(line.look.0).style(line.look.1),
+                Cell::new(user(line.reporter)),
+                Cell::new(anybody(line.assignee)),
+                Cell::new(one_line(&line.text)),
+            ]
+        })
+        .collect();
     Ok(screen.table(["incident", "version", "status", "reporter", "assignee", "text"], &rows)?)
 }
 
+/// The lines that the view has.
+async fn listed(desk: &Desk) -> Result<Vec<Line>> {
+    let line = |row: OpenIncident| Line {
+        number: row.number,
+        version: row.version,
+        look: look(if row.open { Status::Open } else { Status::Closed }, false),
+        reporter: row.reporter,
+        assignee: row.assignee,
+        text: row.text,
+    };
+    Ok(desk.list().await?.into_iter().map(line).collect())
+}
+
+/// Those of the removed ones as well, which no view has any more: from the events.
+async fn with_removed(desk: &Desk) -> Result<Vec<Line>> {
+    let line = |(number, fold): (IncidentNumber, Fold<Incident>)| {
+        let incident = fold.finish()?;
+        Some(Line {
+            number,
+            version: incident.version,
+            look: look(incident.status, incident.ended),
+            reporter: incident.reporter,
+            assignee: incident.assignee,
+            text: incident.state.text,
+        })
+    };
+    Ok(desk.all().await?.into_iter().filter_map(line).collect())
+}
+
+async fn workload(desk: &Desk, screen: &mut Screen) -> Result<()> {
+    let work = desk.workload().await?;
+    if work.is_empty() {
+        return Ok(screen.line(format_args!("nobody has had to do with incidents in {}", desk.url))?);
+    }
+    let rows: Vec<_> = work
+        .iter()
+        .map(|work| {
+            [
+                Cell::new(user(work.user)).style(Style::Bold),
+                Cell::number(work.open),
+                Cell::number(work.assigned),
+                Cell::number(work.reported),
+            ]
+        })
+        .collect();
+    Ok(screen.table(["user", "open now", "assigned so far", "reported"], &rows)?)
+}
+
 fn show(incident: &Versioned<Incident>, screen: &mut Screen) -> Result<()> {
-    let (status, style) = look(incident, incident.ended);
+    let (status, style) = look(incident.status, incident.ended);
     let title = screen.paint(Style::Bold, &format!("incident {}", short(incident.number)));
     screen.line(title)?;
     let mut pairs = vec![
@@ -100,8 +160,8 @@ async fn history(desk: &Desk, number: IncidentNumber, screen: &mut Screen) -> Re
     Ok(screen.table(["version", "at (UTC)", "by", "what"], &rows)?)
 }
 
-fn look(incident: &Incident, removed: bool) -> (&'static str, Style) {
-    match (removed, incident.status) {
+fn look(of: Status, removed: bool) -> (&'static str, Style) {
+    match (removed, of) {
         (true, _) => ("removed", Style::Dim),
         (false, Status::Open) => (status(Status::Open), Style::Yellow),
         (false, Status::Closed) => (status(Status::Closed), Style::Green),

@@ -20,7 +20,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Fields, Lock, Payloads, Shape};
+use super::{Fields, Lock, Payloads, Shape, parts::parts};
 
 /// The format that this version writes and reads.
 pub const FORMAT: u32 = 1;
@@ -219,25 +219,6 @@ fn fields(shape: &str) -> Option<Result<Fields, String>> {
     Some(Ok(fields))
 }
 
-/// What stands between the commas, those within types left alone.
-fn parts(shape: &str) -> impl Iterator<Item = &str> {
-    let (mut depth, mut in_text, mut previous) = (0_i32, false, ' ');
-    let split = shape.split(move |letter| {
-        let before = std::mem::replace(&mut previous, letter);
-        match letter {
-            '"' if before != '\\' => in_text = !in_text,
-            _ if in_text => {}
-            '<' | '(' | '[' | '{' => depth += 1,
-            // Not the head of an arrow.
-            '>' if before == '-' => {}
-            '>' | ')' | ']' | '}' => depth -= 1,
-            _ => {}
-        }
-        letter == ',' && depth == 0 && !in_text
-    });
-    split.filter(|part| !part.trim().is_empty())
-}
-
 impl fmt::Display for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_head(f, &self.category)?;
@@ -294,6 +275,14 @@ pub(crate) fn escaped_member(text: &str) -> String {
     escaped
 }
 
+/// A type in one line. Only a text in it has a line break, and there it is the same text with this escape.
+pub(crate) fn escaped_type(text: &str) -> String {
+    let letter = |letter: char| {
+        if letter.is_control() { letter.escape_unicode().to_string() } else { letter.to_string() }
+    };
+    text.chars().map(letter).collect()
+}
+
 /// The inverse. What is no escape stays as it is.
 fn unescaped(text: &str) -> String {
     let mut parts = text.split("\\u{");
@@ -319,11 +308,11 @@ fn unescaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Event;
+    use crate::{Event, Past};
 
     fn event(name: &str, schema: u32, fields: &[(&str, &str)]) -> Event {
         let fields = fields.iter().map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned())).collect();
-        Event { name: name.to_owned(), schema, fields, former: Vec::new() }
+        Event { name: name.to_owned(), schema, fields, past: Past::default() }
     }
 
     #[test]
@@ -353,11 +342,28 @@ mod tests {
             ),
             event("a 1 { b: C }\n", 7, &[("größe", "text!(\"a, b > {\\\" c\")"), ("x, y: {", "Kind<{ N }>")]),
             event(" \\u{41} ", 2, &[]),
+            event(
+                "of letters and texts",
+                1,
+                &[
+                    ("a", "Kind<'<'>"),
+                    ("b", "Kind<'\"'>"),
+                    ("c", "Kind<'>', ')'>"),
+                    ("d", "Kind<'\\'', b'\\u{3e}'>"),
+                    ("e", "Kind<{ N > 3 }>"),
+                    ("f", "Kind<{ N << 3 }>"),
+                    ("g", "Cow<'a, 'static>"),
+                    ("h", "text!(\"a, \\\\\")"),
+                    ("i", "text!(r\"a\\\", r#\"b\", \"#)"),
+                    ("j", "dyn Fn(u8, u8) -> Vec<u8>"),
+                    ("k", "u8"),
+                ],
+            ),
         ];
         let lock = Lock::new("a\nb {").updated(&declared);
         let text = lock.to_string();
         assert_eq!(Lock::parse("a\nb {", &text).as_ref(), Ok(&lock), "{text}");
-        assert_eq!(text.lines().count(), 6, "{text}");
+        assert_eq!(text.lines().count(), 7, "{text}");
         assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
         assert_eq!(Lock::parse("a\nb {", &text.replace('\n', "\r\n")), Ok(lock));
     }

@@ -6,12 +6,16 @@
 
 mod compare;
 mod format;
+mod parts;
+mod past;
 mod place;
+mod read;
 
 use std::{collections::BTreeMap, fmt};
 
 pub use compare::{Contradiction, Kind};
 pub use format::{FORMAT, Problem, Unreadable};
+pub use past::{Difference, Member, Past};
 pub use place::{FOLDER, Mode, UPDATE, VARIABLE, events_file, payloads_file};
 
 /// The fields of an event: the type, as it is written, of each member of the payload.
@@ -26,15 +30,21 @@ pub struct Event {
     pub schema: u32,
     /// What it carries.
     pub fields: Fields,
-    /// Other names under which it was stored, each with the schema version from which on it was not any more.
-    pub former: Vec<(String, u32)>,
+    /// What of it was otherwise in earlier schema versions.
+    pub past: Past,
 }
 
 impl Event {
     /// Whether this published version is one of the event that is declared like this.
     fn is_past_or_present(&self, published: &Self) -> bool {
         let had = |(name, until): &(String, u32)| *name == published.name && published.schema < *until;
-        self.name == published.name || self.former.iter().any(had)
+        self.name == published.name || self.past.names.iter().any(had)
+    }
+
+    /// Whether both carry the same. Their texts are compared, as those are what is kept.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.shape().to_string() == other.shape().to_string()
     }
 
     /// What it carries, in one line: `{ solution: String }`.
@@ -54,7 +64,8 @@ impl fmt::Display for Shape<'_> {
             return f.write_str("{}");
         }
         for (index, (name, ty)) in self.0.iter().enumerate() {
-            write!(f, "{} {}: {ty}", if index == 0 { "{" } else { "," }, format::escaped_member(name))?;
+            let (name, ty) = (format::escaped_member(name), format::escaped_type(ty));
+            write!(f, "{} {name}: {ty}", if index == 0 { "{" } else { "," })?;
         }
         f.write_str(" }")
     }
@@ -125,12 +136,12 @@ impl Lock {
     }
 
     /// The published events, sorted.
-    pub fn events(&self) -> impl Iterator<Item = Event> {
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = Event> {
         self.events.iter().map(|((name, schema), fields)| Event {
             name: name.clone(),
             schema: *schema,
             fields: fields.clone(),
-            former: Vec::new(),
+            past: Past::default(),
         })
     }
 

@@ -5,7 +5,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, Generics, Ident, Path, Type, Visibility};
 
-use super::ast::{Broken, Derive, Enforce, Evolution, Renamed, Require, Since};
+use super::{
+    ast::{Broken, Derive, Enforce, Evolution, Number, Renamed, Require, Since},
+    parse::serde_words,
+};
 use crate::{
     code::{self, SelfUse},
     fold::{self, Change, Slot},
@@ -98,6 +101,25 @@ pub(super) struct Payload {
     pub(super) since: Option<Since>,
     /// The names that its member had before, the oldest first.
     pub(super) renamed: Vec<Renamed>,
+}
+
+impl Event {
+    /// The versions in which a member of the payload came, went or changed its name, and where they stand.
+    pub(super) fn member_changes(&self) -> impl Iterator<Item = Number> {
+        let removed = self.evolution.removed.iter().map(|removed| removed.version);
+        let of_fields = self.payload.iter().flat_map(|payload| {
+            let since = payload.since.iter().map(|since| since.version);
+            since.chain(payload.renamed.iter().map(|renamed| renamed.version))
+        });
+        removed.chain(of_fields)
+    }
+}
+
+impl Payload {
+    /// Whether what it holds stands among the members of the payload, so that none has its name.
+    pub(super) fn is_flattened(&self) -> bool {
+        self.foreign.iter().flat_map(serde_words).any(|word| word == "flatten")
+    }
 }
 
 pub(super) struct Command {

@@ -156,16 +156,70 @@ fn what_was_published_cannot_change() {
 #[test]
 fn a_new_schema_version_may_carry_something_else() {
     let lock = format!("{HEAD}{PUBLISHED}");
-    let by = "#[schema(2)] Paid { #[since(2, default = Card::new())] #[audit] by: Card, #[audit] at: u64 }";
+    let by = "#[schema(2)] #[removed(2, \"by\")] Paid { #[since(2, default = Card::new())] #[audit] by: Card, #[since(2)] #[audit] at: u64 }";
     let declaration = ORDER.replace("Paid { #[audit] by: Option<Card> }", by);
     assert_eq!(told("schema-2", &lock, &declaration), [""; 0]);
-    let renamed =
-        declaration.replace("#[schema(2)] Paid", "#[schema(2)] #[renamed(2, from = \"Paid\")] Settled");
+    let renamed = declaration.replace("\"by\")] Paid", "\"by\")] #[renamed(2, from = \"Paid\")] Settled");
     assert_eq!(told("renamed", &lock, &renamed.replace("=> Paid", "=> Settled")), [""; 0]);
     // In its second version it is published, too.
     let lock = format!("{lock}event Paid 2 {{ at: u32, by: Card }}\n");
     let messages = told("schema-2-changed", &lock, &declaration);
     assert!(messages[0].contains("published (schema 2): { at: u32, by: Card }\n  declared  (schema 2): { at: u64, by: Card }\ngive the event `#[schema(3)]`"), "{messages:?}");
+}
+
+#[test]
+fn no_published_member_is_lost_on_the_way_to_a_new_version() {
+    let head = format!("{HEAD}event Cancelled 1 {{ reason: String }}\n");
+    let lock = format!("{head}event Paid 1 {{ total: Option<u32> }}\n");
+    let paid = |event: &str| ORDER.replace("Paid { #[audit] by: Option<Card> }", event);
+    let told = |test: &str, lock: &str, event: &str| told(test, lock, &paid(event));
+    let message = |published: u32, shape: &str, declared: &str, fix: &str| {
+        format!(
+            "`Paid` was published in schema {published} with other members than are declared for that schema\n  published (schema {published}): {shape}\n  declared  (schema {published}): {declared}\nwhat is stored would be lost, or not be found; {fix}; for anything else, `#[upcast(from = {published}, with = path)]`"
+        )
+    };
+
+    // Its name before is not told, and as it may be absent, nothing that is stored would be found.
+    let extra = "#[since(2, default = 0)] #[audit] extra: u32";
+    let amount = format!("#[schema(2)] Paid {{ #[audit] amount: Option<u32>, {extra} }}");
+    let fix = "if `amount` is what became of `total`, mark it `#[renamed(2, from = \"total\")]`; if there was no `amount`, mark it `#[since(2, default = …)]`; if `total` is not needed any more, mark the event `#[removed(2, \"total\")]`";
+    assert_eq!(told("past-name", &lock, &amount), [message(1, "{ total: Option<u32> }", "{ amount }", fix)]);
+    let renamed = amount.replace("#[audit] amount", "#[renamed(2, from = \"total\")] #[audit] amount");
+    assert_eq!(told("past-renamed", &lock, &renamed), [""; 0]);
+    let removed = amount
+        .replace("Paid", "#[removed(2, \"total\")] Paid")
+        .replace("#[audit] amount", "#[since(2)] #[audit] amount");
+    assert_eq!(told("past-removed", &lock, &removed), [""; 0]);
+    let upcast = "#[schema(2)] #[upcast(from = 1, with = f)] Paid { #[audit] amount: Option<u32> }";
+    assert_eq!(told("past-upcast", &lock, upcast), [""; 0]);
+    let flat = "#[schema(2)] #[upcast(from = 1)] Paid { #[serde(flatten)] #[audit] amount: Amount }";
+    assert_eq!(told("past-flat", &lock, flat), [""; 0]);
+
+    // It was there before.
+    let lock = format!("{lock}event Paid 2 {{ amount: Option<u32>, extra: u32 }}\n");
+    let later = renamed.replace("schema(2)", "schema(3)").replace("since(2", "since(3");
+    let fix = "`extra` was there before schema 3: correct its `#[since(3)]`, or mark the event `#[removed(3, \"extra\")]` as well if what was stored as `extra` is not for it";
+    assert_eq!(
+        told("past-since", &lock, &later),
+        [message(2, "{ amount: Option<u32>, extra: u32 }", "{ amount }", fix)]
+    );
+    let again = later.replace("Paid", "#[removed(3, \"extra\")] Paid");
+    assert_eq!(told("past-again", &lock, &again), [""; 0]);
+
+    // What is wrong anyway is told alone.
+    let wrong = later.replace("since(3", "since(4");
+    assert_eq!(told("past-wrong", &lock, &wrong).len(), 1);
+}
+
+#[test]
+fn the_way_back_of_an_event_that_is_gone_leads_to_its_version() {
+    let lock = format!("{HEAD}{PUBLISHED}event Paid 2 {{}}\nevent Paid 3 {{ card: Card }}\n");
+    let gone = ORDER.replace("Paid { #[audit] by: Option<Card> },", "").replace("Pay => Paid, ", "");
+    let messages = told("gone-later", &lock, &gone);
+    assert!(messages[0].contains("can be read: `#[retired] #[schema(3)] Paid { card: Card }`, with its `#[upcast]`s and whatever else led to it; if none is stored"), "{messages:?}");
+    let other = ORDER.replace("Paid { #[audit] by: Option<Card> }", "Settled { #[audit] card: Card }");
+    let messages = told("gone-renamed", &lock, &other.replace("=> Paid", "=> Settled"));
+    assert!(messages[0].contains("if `Settled` is what became of it, give it its stored name: `#[schema(3)] #[name = \"Paid\"]`, with its `#[upcast]`s and whatever else led to it; if none is stored"), "{messages:?}");
 }
 
 #[test]

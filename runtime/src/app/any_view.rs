@@ -28,7 +28,6 @@ pub(super) trait AnyView: fmt::Debug + Send + Sync + 'static {
         &'a self,
         events: &'a [(usize, &'a RecordedEvent)],
         before: &'a mut Before<'_>,
-        careful: bool,
     ) -> BoxFuture<'a, Result<Vec<Folded>, FoldFailed>>;
 
     /// See [`View::effects`].
@@ -103,9 +102,8 @@ impl<V: View> AnyView for Typed<V> {
         &'a self,
         events: &'a [(usize, &'a RecordedEvent)],
         before: &'a mut Before<'_>,
-        careful: bool,
     ) -> BoxFuture<'a, Result<Vec<Folded>, FoldFailed>> {
-        Box::pin(fold::fold::<V>(events, before, careful))
+        Box::pin(fold::fold::<V>(events, before))
     }
 
     fn effects(&self, event: &RecordedEvent, index: usize) -> Result<Option<Vec<RowEffect>>, ProjectError> {

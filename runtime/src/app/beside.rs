@@ -142,7 +142,7 @@ async fn by_folding(place: &AppView, events: &[(usize, &RecordedEvent)]) -> Resu
     let (view, table) = (place.view.name(), place.view.table());
     let Some(build) = place.transactional() else { return Ok(Vec::new()) };
     let mut before = Before::of(&*place.books, table, &build);
-    let folded = match place.view.fold(events, &mut before, true).await {
+    let folded = match place.view.fold(events, &mut before).await {
         Ok(folded) => folded,
         Err(FoldFailed::Store(cause)) => return Err(ViewRefused::Store { view, cause }),
         Err(FoldFailed::Event(index, cause)) => {

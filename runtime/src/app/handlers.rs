@@ -17,8 +17,10 @@ use crate::{
 /// A handler or a process manager, of whatever type, that is about to begin.
 pub(super) struct AnyHandler {
     pub(super) name: String,
-    begin: Box<dyn FnOnce(Arc<Repositories>, Arc<dyn ReadStore>) -> Arc<dyn Task> + Send>,
+    begin: Box<Begin>,
 }
+
+type Begin = dyn FnOnce(Arc<Repositories>, Arc<dyn ReadStore>) -> Arc<dyn Task> + Send;
 
 impl AnyHandler {
     pub(super) fn handler<H: Handler>(handler: H) -> Self {

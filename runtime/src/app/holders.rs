@@ -285,7 +285,6 @@ impl<A: Aggregate> AnyView for Holders<A> {
         &'a self,
         events: &'a [(usize, &'a RecordedEvent)],
         before: &'a mut Before<'_>,
-        _: bool,
     ) -> BoxFuture<'a, Result<Vec<Folded>, FoldFailed>> {
         Box::pin(async move {
             let mut streams: BTreeMap<Values, Vec<(usize, &RecordedEvent)>> = BTreeMap::new();

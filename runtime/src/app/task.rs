@@ -232,7 +232,7 @@ impl Task for Filling {
             let mut failed = Vec::new();
             let mut rest: Vec<_> = events.iter().enumerate().collect();
             loop {
-                let (index, cause) = match self.view.fold(&rest, &mut before, tries.made() > 1).await {
+                let (index, cause) = match self.view.fold(&rest, &mut before).await {
                     Ok(folded) => {
                         return Ok(Taken { rows: self.rows(folded), failed, ..Taken::default() });
                     }

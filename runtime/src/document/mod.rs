@@ -19,7 +19,7 @@
 //! factum::document::write::<Cart>(directory)?;
 //!
 //! // in a test
-//! assert_eq!(factum::document::stale::<Cart>(directory)?, [""; 0]);
+//! assert_eq!(factum::document::stale::<Cart>(directory)?, [""; 0], "run `cargo run --example model`");
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
@@ -31,7 +31,7 @@ mod diagram;
 mod schema;
 mod types;
 
-use std::{fs, io, path::Path};
+use std::{fmt::Write as _, fs, io, path::Path};
 
 pub use catalogue::catalogue;
 pub use diagram::{flow, lifecycle};
@@ -98,9 +98,19 @@ fn schema_path(category: &str, event: &EventModel) -> String {
     format!("{}/{}.{}.json", file_name(category), file_name(event.name), event.schema)
 }
 
-/// The name, as a file can have it everywhere: other characters become `%` and hexadecimal digits.
+/// The name, as a file can have it everywhere: of other characters, each byte becomes `%` and two hexadecimal digits.
 fn file_name(name: &str) -> String {
-    let plain = |char: char| char.is_alphanumeric() || char == '_' || char == '-';
-    let part = |char: char| if plain(char) { char.to_string() } else { format!("%{:02X}", u32::from(char)) };
-    name.chars().map(part).collect()
+    let mut file = String::new();
+    for char in name.chars() {
+        if char.is_alphanumeric() || char == '_' || char == '-' {
+            file.push(char);
+            continue;
+        }
+        let mut bytes = [0; 4];
+        for byte in char.encode_utf8(&mut bytes).bytes() {
+            // Writing into a string cannot fail.
+            let _ = write!(file, "%{byte:02X}");
+        }
+    }
+    file
 }

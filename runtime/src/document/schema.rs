@@ -23,7 +23,7 @@ const SAMPLES: u64 = 40;
 #[must_use]
 pub fn schema<A: Aggregate>(event: &EventModel) -> Value {
     let samples: Vec<_> = (TAME..SAMPLES).filter_map(|seed| payload::<A>(event, seed)).collect();
-    let declared: BTreeMap<_, _> = event.payload.iter().map(|field| (field.name, field)).collect();
+    let declared: BTreeMap<_, _> = event.payload.iter().map(|field| (field.member, field)).collect();
     let names: BTreeSet<&str> = match &*samples {
         [] => declared.keys().copied().collect(),
         samples => samples.iter().flat_map(Map::keys).map(String::as_str).collect(),
@@ -88,7 +88,17 @@ fn fits(schema: &Value, value: &Value) -> bool {
     if let Some(Value::Array(any)) = schema.get("anyOf") {
         return any.iter().any(|schema| fits(schema, value));
     }
-    schema.get("type").is_none_or(|kind| kind == kind_of(value) || kind == "number" && value.is_number())
+    let of_kind = |kind: &Value| kind == kind_of(value) || kind == "number" && value.is_number();
+    let of_format = |format: &Value| match format.as_str() {
+        Some("uuid") => is_uuid(value),
+        Some("date-time") => is_time(value),
+        _ => true,
+    };
+    let with_items =
+        |items: &Value| value.as_array().is_none_or(|all| all.iter().all(|item| fits(items, item)));
+    schema.get("type").is_none_or(of_kind)
+        && schema.get("format").is_none_or(of_format)
+        && schema.get("items").is_none_or(with_items)
 }
 
 /// What all of these have in common.

@@ -137,6 +137,8 @@ pub struct PayloadModel {
     pub docs: &'static str,
     /// Whether it is kept for the record alone: `#[audit]`.
     pub audit: bool,
+    /// Whether what it holds stands among the members of the payload (serde's `flatten`), so that none has its name.
+    pub flattened: bool,
 }
 
 /// How an event changes a field.

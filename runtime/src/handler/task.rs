@@ -3,10 +3,12 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
+use tracing::Instrument as _;
 
 use super::{Delivery, Handler, HandlerError, Source, Unavailable, delivery::Trouble};
 use crate::{
     app::Repositories,
+    observe,
     reader::{Failed, Taken, Task, Tries, panic_message},
     store::{BoxFuture, Filter, RecordedEvent, StoreError, StoreErrorKind},
 };
@@ -45,11 +47,12 @@ impl<H: Handler> Task for Handling<H> {
             for stream in by_stream(events) {
                 let (handler, repositories) = (Arc::clone(&self.handler), Arc::clone(&self.repositories));
                 let places = Arc::clone(&places);
-                streams.spawn(async move {
+                let dealt_with = async move {
                     // Nobody closes it.
                     let _place = places.acquire_owned().await;
                     in_order(&handler, &repositories, stream).await
-                });
+                };
+                streams.spawn(dealt_with.in_current_span());
             }
             let mut failed = Vec::new();
             while let Some(stream) = streams.join_next().await {
@@ -124,13 +127,15 @@ async fn attempt<H: Handler>(
     let (handler, repositories, event) = (Arc::clone(handler), Arc::clone(repositories), Arc::clone(event));
     let trouble = Arc::clone(trouble);
     let mut handled = JoinSet::new();
-    handled.spawn(async move {
+    let span = observe::handle(handler.name(), &event, attempt);
+    let handling = async move {
         let delivery = Delivery::new(handler.name(), &event, attempt, &repositories, &trouble);
         for event in H::Source::decode(&event)? {
             handler.handle(&event, &delivery).await?;
         }
         Ok(())
-    });
+    };
+    handled.spawn(handling.instrument(span));
     match timeout(H::TIME_LIMIT, handled.join_next()).await {
         Ok(Some(Ok(outcome))) => outcome,
         Ok(Some(Err(error))) => Err(match error.try_into_panic() {

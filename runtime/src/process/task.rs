@@ -8,11 +8,13 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tracing::Instrument as _;
 
 use super::{Actions, Process, actions::Failure};
 use crate::{
     app::Repositories,
     handler::{Cause, HandlerError, Source, with_causes},
+    observe,
     read::{Deadline, ProcessChange, ProcessState, ReadStore},
     reader::{Failed, Next, Taken, Task, Tries, panic_message},
     store::{BoxFuture, Filter, RecordedEvent, StoreError},
@@ -250,7 +252,8 @@ impl<P: Process> Task for Managing<P> {
                 }
                 let mut tries = Tries::new();
                 loop {
-                    match self.react(event, &mut states).await {
+                    let span = observe::handle(P::NAME, event, tries.made());
+                    match self.react(event, &mut states).instrument(span).await {
                         Ok(keys) => {
                             changed.extend(keys);
                             break;

@@ -36,7 +36,7 @@ pub(crate) use patience::{Either, Tries, caught, panic_message, race};
 pub use status::{State, Status};
 pub(crate) use task::{Failed, Next, Taken, Task};
 
-use crate::{Position, read::ReadStore, store::Store};
+use crate::{Position, observe, read::ReadStore, store::Store};
 
 /// How a reader works.
 #[derive(Clone, Debug)]
@@ -160,6 +160,7 @@ impl Shared {
                 State::Retrying { .. } | State::Full => tracing::warn!(reader, %position, "{state}"),
             }
             status.state = state;
+            observe::reader(status);
             true
         });
     }

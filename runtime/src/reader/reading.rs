@@ -4,13 +4,14 @@ use std::{collections::HashSet, slice, sync::atomic::Ordering, time::Duration};
 
 use chrono::Utc;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{
     Either, Next, State, Taken, letters, race,
     worker::{Left, Worker},
 };
 use crate::{
-    Position,
+    Position, observe,
     read::{Letter, Work, WorkError},
     store::{RecordedEvent, StoreError, StreamId},
 };
@@ -93,6 +94,7 @@ impl<'a> Reading<'a> {
             let room = self.worker.pace.letters.saturating_sub(self.letters);
             if room == 0 {
                 self.worker.shared.enter(State::Full);
+                observe::reader(&self.worker.shared.status.borrow());
                 race(self.woken(), self.worker.shared.pause(NOW_AND_THEN)).await;
                 continue;
             }
@@ -107,11 +109,14 @@ impl<'a> Reading<'a> {
                     self.worker.shared.enter(State::CatchingUp);
                 }
                 let (events, at) = (page.events.len(), page.events.last().map(|event| event.at));
-                if let Attempt::Overtaken = self.take(page.events, page.last).await? {
+                let span = observe::reading(self.worker.task.reader(), events);
+                if let Attempt::Overtaken = self.take(page.events, page.last).instrument(span).await? {
                     return Ok(Left::Overtaken);
                 }
+                observe::page(self.worker.task.reader(), events);
                 self.worker.shared.status.send_modify(|status| {
                     (status.events, status.at) = (status.events + events as u64, at);
+                    observe::reader(status);
                 });
                 self.spare(events).await?;
                 continue;
@@ -270,8 +275,9 @@ impl<'a> Reading<'a> {
         let mut work = Work::new(self.worker.task.reader(), self.written, upto.max(self.written));
         (work.rows, work.processes, work.letters, work.settled) =
             (taken.rows, taken.processes, letters, settled);
+        let rows = observe::RowCounts::of_reader(work.rows.as_ref());
         match self.worker.books.write(work).await {
-            Ok(()) => {}
+            Ok(()) => rows.written(),
             Err(WorkError::Overtaken { .. }) => return Ok(Attempt::Overtaken),
             Err(error @ WorkError::Row { .. }) => return Ok(Attempt::Refused(error.to_string())),
             Err(WorkError::Store(error)) => return Err(error),
@@ -290,6 +296,9 @@ impl<'a> Reading<'a> {
             let changed = (status.position, status.letters) != (position, letters);
             (status.position, status.letters) = (position, letters);
             status.head = status.head.max(position);
+            if changed {
+                observe::reader(status);
+            }
             changed
         });
     }

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use tracing::Instrument as _;
+
 use super::{
     Retry, ViewRefused,
     beside::{self, Company},
 };
 use crate::{
-    Version,
+    Version, observe,
     read::RowRefusal,
     store::{AppendError, Claim, ClaimChange, Commit, CommitId, Committed, Store, StoreError, StreamId},
 };
@@ -18,7 +20,8 @@ const UNKNOWN_ATTEMPTS: u32 = 5;
 /// … unless it took this long already: then the store has been patient itself.
 const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
-/// How often the rows of a commit are made anew because somebody else was faster.
+/// How often the rows of a commit are made anew because somebody else was faster, at least: also where whoever gives the command
+/// wants no other attempt after a conflict, because he knows nothing of rows.
 const STALE_ROWS: u32 = 20;
 
 /// What came of a commit, where nothing is wrong with it.
@@ -67,8 +70,16 @@ pub(super) async fn record(
         }
         attempts += 1;
         let id = commit.id;
-        let cause = match store.append(commit).await {
-            Ok(committed) => return Ok(Outcome::Recorded(id, Some(committed))),
+        let (rows, timer) = (observe::RowCounts::of_commit(&commit.rows), observe::Timer::start());
+        let span = observe::append(&commit);
+        let mut appending = store.append(commit).instrument(span);
+        let answer = (&mut appending).await;
+        observe::appended(appending.span(), &timer, &answer);
+        let cause = match answer {
+            Ok(committed) => {
+                rows.written();
+                return Ok(Outcome::Recorded(id, Some(committed)));
+            }
             Err(AppendError::Conflict { stream, actual, .. }) => {
                 return Ok(Outcome::Conflict { stream, actual });
             }
@@ -76,7 +87,8 @@ pub(super) async fn record(
             Err(AppendError::Taken { claim, by }) => return Err(Error::Taken { claim, by }),
             Err(AppendError::Row(refused)) => {
                 stale += 1;
-                if refused.reason != RowRefusal::Stale || stale >= STALE_ROWS {
+                let goes_on = stale < STALE_ROWS || retry.goes_on_after(stale);
+                if refused.reason != RowRefusal::Stale || !goes_on {
                     return Err(Error::View(ViewRefused::Row(refused)));
                 }
                 attempts -= 1;

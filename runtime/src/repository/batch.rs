@@ -8,6 +8,9 @@
 
 use std::{mem, sync::Arc};
 
+use tokio::runtime::Id;
+use tracing::{Instrument as _, Span};
+
 use super::{
     ExecuteError, PAGE, Repository, Retry,
     ask::Judged,
@@ -20,7 +23,7 @@ use super::{
     snapshot,
 };
 use crate::{
-    Aggregate, Position, Rejection, Version,
+    Aggregate, Position, Rejection, Version, observe,
     store::{
         Append, Appended, ClaimChange, Commit, CommitId, Committed, Expected, NewEvent, Store, StoreError,
         StoreErrorKind, StreamId, Tail,
@@ -73,24 +76,26 @@ impl<A: Aggregate> Batch<A> {
         Self { store, retry, beside, stream, id, turn, seats: Vec::new(), sent: None }
     }
 
-    /// Carries out who waits, as long as somebody does.
-    pub(super) async fn run(mut self) {
+    /// Carries out who waits on this runtime, which it runs on, as long as somebody does.
+    pub(super) async fn run(mut self, runtime: Id) {
         loop {
-            self.seats = self.turn.company(COMMANDS);
+            self.seats = self.turn.company(runtime, COMMANDS);
             if self.seats.is_empty() {
                 return;
             }
-            self.carry_out().await;
+            let span = observe::batch_of(A::CATEGORY, &self.stream, self.seats.len());
+            self.carry_out(&span).instrument(span.clone()).await;
             // Who has got an answer may go on at once, and what it asks next comes along.
             tokio::task::yield_now().await;
         }
     }
 
-    async fn carry_out(&mut self) {
+    async fn carry_out(&mut self, span: &Span) {
         let mut known = self.turn.take().filter(|known| snapshot::believed::<A>(known));
         let (mut attempts, mut sure) = (0, false);
         loop {
             attempts += 1;
+            observe::attempt(span, attempts);
             let mut loaded = match known.take() {
                 Some(known) => known,
                 None => match load::latest::<A>(&self.store, &self.stream, &self.id, None).await {
@@ -125,6 +130,7 @@ impl<A: Aggregate> Batch<A> {
                     if let Some(appended) = &appended {
                         loaded.ends_with(appended);
                     }
+                    observe::batch(A::CATEGORY, plan.verdicts.len(), plan.events.len());
                     let recorded = appended.is_some();
                     self.answer(plan, id, appended);
                     if recorded {
@@ -134,6 +140,8 @@ impl<A: Aggregate> Batch<A> {
                     return;
                 }
                 Ok(Outcome::Conflict { actual, .. }) if self.retry.goes_on_after(attempts) => {
+                    observe::conflict(A::CATEGORY);
+                    observe::retries(A::CATEGORY, self.seats.len());
                     // The fold has gone on to what did not happen.
                     drop(loaded);
                     self.retry.pause_after(attempts).await;

@@ -4,6 +4,7 @@ use std::{fmt, future::IntoFuture, mem, sync::Arc};
 
 use serde::Serialize;
 use tokio::{runtime::Handle, time::timeout};
+use tracing::{Instrument as _, Span};
 
 use super::{
     Conflict, ExecuteError, LoadError, Recorded, Repository, Taken,
@@ -18,7 +19,7 @@ use super::{
     once, snapshot,
 };
 use crate::{
-    Aggregate, Decision, Metadata, Version,
+    Aggregate, Decision, Metadata, Version, observe,
     store::{BoxFuture, Commit, CommitId, IdempotencyKey, Position, StoreError, StreamId},
 };
 
@@ -31,6 +32,8 @@ pub struct Execute<'a, A: Aggregate> {
     once: Option<Result<IdempotencyKey, StoreError>>,
     /// Whether another command under the key counts as the same.
     whatever: bool,
+    /// From when it is awaited on.
+    span: Span,
 }
 
 /// What a command led to.
@@ -57,7 +60,7 @@ impl<E> Receipt<E> {
 impl<'a, A: Aggregate> Execute<'a, A> {
     pub(super) fn new(repository: &'a Repository<A>, id: &'a A::Id, command: A::Command) -> Self {
         let ask = Ask { command, expected: Seen::Anything, metadata: None };
-        Self { repository, id, ask, once: None, whatever: false }
+        Self { repository, id, ask, once: None, whatever: false, span: Span::none() }
     }
 
     /// The aggregate is expected at exactly this version: the one that the caller has seen. At any other, nothing is
@@ -117,6 +120,9 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             receipt.late =
                 Box::pin(beside::settle(&self.repository.beside, &[A::CATEGORY], receipt.position)).await;
         }
+        let (version, came) = (outcome.as_ref().ok().map(|receipt| receipt.version), came(&outcome));
+        observe::command(A::CATEGORY, came);
+        observe::outcome(&self.span, came, version);
         outcome
     }
 
@@ -161,10 +167,11 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     /// Waits for a turn, or for somebody who carries the command out.
     async fn wait(&self, stream: &StreamId, waiting: Waiting<A>) -> Reply<A> {
         let repository = self.repository;
-        let mut waiting = waiting;
+        let (mut waiting, mut led) = (waiting, false);
         loop {
             let turn = match timeout(PATIENCE, &mut waiting.reply).await {
-                Ok(Ok(Reply::Turn(turn, false))) => turn,
+                // The turn comes back where the task was dropped before it began: the runtime shuts down.
+                Ok(Ok(Reply::Turn(turn, false))) if !led => turn,
                 Ok(Ok(reply)) => return reply,
                 // Whoever was to carry it out has come to a sudden end before.
                 Ok(Err(_)) => return Reply::Turn(Turn::none(), true),
@@ -179,9 +186,11 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             };
             // Whoever has a turn carries out those who wait behind it as well; in a task, because they depend on it.
             let Ok(runtime) = Handle::try_current() else { return Reply::Turn(turn, true) };
-            let Some(place) = turn.lead(|| self.ask.clone()) else { return Reply::Turn(turn, true) };
-            waiting = place;
-            runtime.spawn(Batch::new(repository, stream, self.id, turn).run());
+            let Some(place) = turn.lead(runtime.id(), || self.ask.clone()) else {
+                return Reply::Turn(turn, true);
+            };
+            (waiting, led) = (place, true);
+            runtime.spawn(Batch::new(repository, stream, self.id, turn).run(runtime.id()));
         }
     }
 
@@ -193,7 +202,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     ) -> Result<Result<Receipt<A::Event>, Stale>, ExecuteError<A>> {
         let repository = self.repository;
         let (store, since) = (&repository.store, self.ask.expected.fields());
-        let mut attempts = 0;
+        let (mut attempts, mut rounds) = (0, 0);
         // What is known may be out of date, as others write too. Only an append proves it, or a read.
         let mut known = turn.take().filter(|known| snapshot::believed::<A>(known));
         let mut sure = false;
@@ -203,6 +212,8 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         }
         loop {
             attempts += 1;
+            rounds += 1;
+            observe::attempt(&self.span, rounds);
             if self.once.is_some()
                 && let Some(receipt) = Box::pin(self.first_receipt(stream)).await?
             {
@@ -259,6 +270,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                     return first.map(Ok).ok_or_else(|| failed(stream, StoreError::corrupt(message)));
                 }
             };
+            observe::conflict(A::CATEGORY);
             // What the others did is elsewhere, as those who are here wait for their turn.
             let strict = matches!(self.ask.expected, Seen::Exactly(_));
             let goes_on = !strict && repository.retry.goes_on_after(attempts);
@@ -266,6 +278,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             if strict || sure && !goes_on {
                 return Ok(Err(stale));
             }
+            observe::retries(A::CATEGORY, 1);
             let before = decided.undo(loaded);
             let loaded = Box::pin(async {
                 if sure {
@@ -385,12 +398,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
 
     async fn since(&self, stream: &StreamId, version: Version) -> Result<Vec<Recorded<A::Event>>, LoadError> {
         let store = Arc::clone(&self.repository.store);
-        let mut history = super::History::new(store, stream.clone(), version.plus(1));
-        let mut events = Vec::new();
-        while let Some(event) = history.next().await {
-            events.push(event?);
-        }
-        Ok(events)
+        super::History::new(store, stream.clone(), version.plus(1)).all().await
     }
 
     /// Records the event that the command has for a conflict, in the state of now; `None` if there is no state or no place
@@ -410,7 +418,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             let decided = Decided::of(&mut loaded, Decision::one(event), metadata, false)
                 .map_err(|cause| ExecuteError::not_storable(stream, cause))?;
             // The key is for the command itself.
-            let unkeyed = Self { once: None, ask: self.ask.clone(), ..*self };
+            let unkeyed = Self { once: None, ask: self.ask.clone(), span: Span::none(), ..*self };
             match unkeyed.record(stream, &decided).await? {
                 Outcome::Recorded(id, committed) => {
                     let appended = committed.and_then(|committed| committed.appends.into_iter().next());
@@ -429,6 +437,24 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     }
 }
 
+/// What came of a command, in a word.
+fn came<A: Aggregate>(outcome: &Result<Receipt<A::Event>, ExecuteError<A>>) -> observe::Outcome {
+    use observe::Outcome;
+    match outcome {
+        Ok(receipt) if receipt.events.is_empty() => Outcome::Nothing,
+        Ok(_) => Outcome::Recorded,
+        Err(ExecuteError::Rejected(_)) => Outcome::Rejected,
+        Err(ExecuteError::Conflict(_)) => Outcome::Conflict,
+        Err(ExecuteError::Taken(_)) => Outcome::Taken,
+        Err(ExecuteError::KeyReused { .. }) => Outcome::KeyReused,
+        Err(ExecuteError::View { .. }) => Outcome::ViewRefused,
+        Err(ExecuteError::Load(_) | ExecuteError::Encode { .. } | ExecuteError::Store { .. }) => {
+            Outcome::Failed
+        }
+        Err(ExecuteError::Unknown { .. }) => Outcome::Unknown,
+    }
+}
+
 fn failed<A: Aggregate>(stream: &StreamId, cause: StoreError) -> ExecuteError<A> {
     ExecuteError::Store { stream: stream.clone(), cause }
 }
@@ -437,8 +463,14 @@ impl<'a, A: Aggregate> IntoFuture for Execute<'a, A> {
     type Output = Result<Receipt<A::Event>, ExecuteError<A>>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.run().await })
+    fn into_future(mut self) -> Self::IntoFuture {
+        // Where nobody listens, there is no room made for it either.
+        if !observe::is_heard() {
+            return Box::pin(async move { self.run().await });
+        }
+        let span = observe::execute(A::CATEGORY, &StreamId::of::<A>(self.id), self.ask.model().name);
+        self.span = span.clone();
+        Box::pin(async move { self.run().await }.instrument(span))
     }
 }
 

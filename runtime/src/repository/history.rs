@@ -52,6 +52,15 @@ impl<E: Event> History<E> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
+    /// All of them, held in memory; the first error ends it.
+    pub(super) async fn all(mut self) -> Result<Vec<Recorded<E>>, LoadError> {
+        let mut events = Vec::new();
+        while let Some(event) = self.next().await {
+            events.push(event?);
+        }
+        Ok(events)
+    }
+
     fn decode(&mut self, recorded: RecordedEvent) -> Result<Decoded<Recorded<E>>, LoadError> {
         let (version, expected) = (recorded.version, self.version);
         if version != expected {

@@ -13,11 +13,15 @@ use std::{
     convert::Infallible,
     hash::RandomState,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use quick_cache::{Lifecycle, UnitWeighter, sync::Cache};
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{
+    runtime::{Handle, Id},
+    sync::oneshot,
+    time::Instant,
+};
 
 use super::{ExecuteError, Receipt, ask::Ask, load::Loaded};
 use crate::{Aggregate, store::StreamId};
@@ -72,6 +76,8 @@ pub(super) struct Seat<A: Aggregate> {
     /// Whether it can only be carried out by whoever gave it.
     pub(super) alone: bool,
     pub(super) reply: oneshot::Sender<Reply<A>>,
+    /// The runtime on which it waits.
+    runtime: Id,
     number: u64,
 }
 
@@ -133,11 +139,9 @@ impl<A: Aggregate> Lines<A> {
             return Entered::Turn(Turn::none());
         }
         // Who waits is woken by time as well, for which there has to be a runtime.
-        if Handle::try_current().is_err() {
-            return Entered::Turn(Turn::none());
-        }
+        let Ok(runtime) = Handle::try_current() else { return Entered::Turn(Turn::none()) };
         let (ask, alone) = ask();
-        let (seat, waiting) = Seat::new(&line, &mut state, ask, alone);
+        let (seat, waiting) = Seat::new(&line, &mut state, ask, alone, runtime.id());
         state.waiting.push_back(seat);
         drop(state);
         Entered::Waiting(waiting)
@@ -169,11 +173,25 @@ impl<A: Aggregate> Default for Line<A> {
 }
 
 impl<A: Aggregate> Seat<A> {
-    fn new(line: &Arc<Line<A>>, state: &mut State<A>, ask: Ask<A>, alone: bool) -> (Self, Waiting<A>) {
+    fn new(
+        line: &Arc<Line<A>>,
+        state: &mut State<A>,
+        ask: Ask<A>,
+        alone: bool,
+        runtime: Id,
+    ) -> (Self, Waiting<A>) {
         let (reply, receiver) = oneshot::channel();
         let number = state.next;
         state.next = number.wrapping_add(1);
-        (Self { ask, alone, reply, number }, Waiting { line: Arc::clone(line), number, reply: receiver })
+        (
+            Self { ask, alone, reply, runtime, number },
+            Waiting { line: Arc::clone(line), number, reply: receiver },
+        )
+    }
+
+    /// Whether it can be carried out together with others on this runtime.
+    fn goes_with(&self, runtime: Id) -> bool {
+        !self.alone && self.runtime == runtime
     }
 }
 
@@ -222,12 +240,13 @@ impl<A: Aggregate> Turn<A> {
         self.line.as_ref().is_some_and(|line| self.warm || !line.state().waiting.is_empty())
     }
 
-    /// The commands that are next and can be carried out together, at most so many.
-    pub(super) fn company(&self, most: usize) -> Vec<Seat<A>> {
+    /// The commands that are next and can be carried out together on this runtime, at most so many. Those of another one are
+    /// not: they would depend on somebody driving this one.
+    pub(super) fn company(&self, runtime: Id, most: usize) -> Vec<Seat<A>> {
         let Some(line) = &self.line else { return Vec::new() };
         let mut state = line.state();
         state.moved = Instant::now();
-        let together = state.waiting.iter().take(most).take_while(|seat| !seat.alone).count();
+        let together = state.waiting.iter().take(most).take_while(|seat| seat.goes_with(runtime)).count();
         state.waiting.drain(..together).collect()
     }
 
@@ -241,11 +260,11 @@ impl<A: Aggregate> Turn<A> {
     }
 
     /// Lets the command that has the turn stand first in the line again, if whoever is next can be carried out with it.
-    pub(super) fn lead(&self, ask: impl FnOnce() -> Ask<A>) -> Option<Waiting<A>> {
+    pub(super) fn lead(&self, runtime: Id, ask: impl FnOnce() -> Ask<A>) -> Option<Waiting<A>> {
         let line = self.line.as_ref()?;
         let mut state = line.state();
-        state.waiting.front().filter(|next| !next.alone)?;
-        let (seat, waiting) = Seat::new(line, &mut state, ask(), false);
+        state.waiting.front().filter(|next| next.goes_with(runtime))?;
+        let (seat, waiting) = Seat::new(line, &mut state, ask(), false, runtime);
         state.waiting.push_front(seat);
         Some(waiting)
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tracing::Instrument as _;
 
 use super::{
     LoadError, PAGE, recorded,
@@ -11,6 +12,7 @@ use super::{
 use crate::{
     Aggregate, Decoded, Event, Fold, Version, Versioned,
     domain::{decode_today, model::EventModel},
+    observe,
     store::{Appended, Fact, Facts, Position, Store, StoreError, StreamId, StreamPage, Tail},
 };
 
@@ -67,7 +69,11 @@ pub(super) async fn catch_up<A: Aggregate>(
     match loaded.fold.version() {
         // There may be a snapshot.
         Version::NONE => *loaded = load(store, stream, &loaded.fold.id().clone(), reading).await?,
-        _ => loaded.go_on(&**store, stream, reading).await?,
+        known => {
+            let span = observe::load(A::CATEGORY, stream);
+            loaded.go_on(&**store, stream, reading).instrument(span.clone()).await?;
+            observe::folded(&span, A::CATEGORY, (known, false), loaded.fold.version());
+        }
     }
     Ok(())
 }
@@ -127,15 +133,20 @@ async fn load<A: Aggregate>(
     id: &A::Id,
     reading: Reading,
 ) -> Result<Loaded<A>, LoadError> {
-    match A::SNAPSHOT {
+    let span = observe::load(A::CATEGORY, stream);
+    let (from, loaded) = match A::SNAPSHOT {
         // Boxed, because most aggregates have no snapshots and need not make room for this.
-        Some(rule) => Box::pin(snapshot::load(rule, store, stream, id, reading)).await,
+        Some(rule) => {
+            Box::pin(snapshot::load(rule, store, stream, id, reading).instrument(span.clone())).await?
+        }
         None => {
             let mut loaded = Loaded::nothing(id.clone());
-            loaded.go_on(&**store, stream, reading).await?;
-            Ok(loaded)
+            loaded.go_on(&**store, stream, reading).instrument(span.clone()).await?;
+            (Version::NONE, loaded)
         }
-    }
+    };
+    observe::folded(&span, A::CATEGORY, (from, from > Version::NONE), loaded.fold.version());
+    Ok(loaded)
 }
 
 impl<A: Aggregate> Loaded<A> {

@@ -4,7 +4,6 @@ mod ask;
 mod attempt;
 mod batch;
 mod beside;
-mod compare;
 mod constraint;
 mod decided;
 mod error;
@@ -68,6 +67,12 @@ const WARM: usize = 1_024;
 /// Where there is no append that would prove it, because the command is refused, leads to nothing, or was meant for another
 /// version, what is missing is read first. So the answer is the same as without, and [`load`](Self::load) reads the store
 /// always. An outcome that is unknown, an error or a command that is dropped on its way leaves nothing that could be wrong.
+///
+/// One thing is not noticed at once: that a store has lost what it had acknowledged, because a backup was restored, or a
+/// replica took over that was behind. Restart the programs that used it. Until then, where a stream is shorter than what is
+/// known of it, the first command that records something meets a conflict there, and is decided on what is left; one that is
+/// refused or leads to nothing is answered as if nothing were lost. Where other events stand at the same versions by now,
+/// nobody can tell: commands are decided on those that are gone, and recorded behind the others.
 ///
 /// # Many commands to one aggregate
 ///
@@ -205,12 +210,7 @@ impl<A: Aggregate> Repository<A> {
     /// # Errors
     /// The store cannot be read, or an event cannot be decoded.
     pub async fn history(&self, id: &A::Id) -> Result<Vec<Recorded<A::Event>>, LoadError> {
-        let mut history = self.history_stream(id);
-        let mut events = Vec::new();
-        while let Some(event) = history.next().await {
-            events.push(event?);
-        }
-        Ok(events)
+        self.history_stream(id).all().await
     }
 
     /// Everything that happened to the aggregate, oldest first, read page by page as it is asked for.

@@ -19,12 +19,13 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::{
-    LoadError, PAGE, compare,
+    LoadError, PAGE,
     load::{Loaded, Reading, Until},
     recorded,
 };
 use crate::{
     Aggregate, Event, Fold, SnapshotRule, Version,
+    codec::compare,
     store::{Capability, Payload, Snapshot, Store, StoreErrorKind, StreamId, StreamPage},
 };
 
@@ -55,7 +56,7 @@ pub struct SnapshotCounts {
     pub unusable: u64,
     /// Snapshots that were kept.
     pub kept: u64,
-    /// Snapshots that could not be kept.
+    /// Snapshots that could not be kept. Where it is the state's fault, the log has a warning for the first one only.
     pub failed: u64,
 }
 
@@ -66,8 +67,10 @@ pub(super) struct Snapshots {
     met: AtomicU64,
     /// One of them was something else than the fold of its events.
     distrusted: AtomicBool,
-    /// The streams of which one is being written.
-    writing: Mutex<HashSet<StreamId>>,
+    /// It was told that there are states which cannot be kept.
+    told: AtomicBool,
+    /// The streams, and the stores in which they are, of which one is being written.
+    writing: Mutex<HashSet<(usize, StreamId)>>,
     counts: Mutex<SnapshotCounts>,
 }
 
@@ -99,10 +102,11 @@ impl Snapshots {
     }
 
     /// The turn to write a snapshot of this stream, unless somebody has it or there are enough.
-    fn turn(self: &Arc<Self>, stream: &StreamId) -> Option<Turn> {
+    fn turn(self: &Arc<Self>, store: &Arc<dyn Store>, stream: &StreamId) -> Option<Turn> {
         let mut writing = lock(&self.writing);
-        let free = writing.len() < MOST && writing.insert(stream.clone());
-        free.then(|| Turn { snapshots: Arc::clone(self), stream: stream.clone() })
+        let what = (Arc::as_ptr(store).addr(), stream.clone());
+        let free = writing.len() < MOST && writing.insert(what.clone());
+        free.then(|| Turn { snapshots: Arc::clone(self), what })
     }
 }
 
@@ -114,12 +118,12 @@ enum Trust {
 
 struct Turn {
     snapshots: Arc<Snapshots>,
-    stream: StreamId,
+    what: (usize, StreamId),
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        lock(&self.snapshots.writing).remove(&self.stream);
+        lock(&self.snapshots.writing).remove(&self.what);
     }
 }
 
@@ -154,23 +158,23 @@ struct Restored<A: Aggregate> {
     check: bool,
 }
 
-/// The aggregate, from a snapshot on if there is one that can be used.
+/// The aggregate, from a snapshot on if there is one that can be used; the version of that one.
 pub(super) async fn load<A: Aggregate>(
     rule: SnapshotRule<A>,
     store: &Arc<dyn Store>,
     stream: &StreamId,
     id: &A::Id,
     reading: Reading,
-) -> Result<Loaded<A>, LoadError> {
+) -> Result<(Version, Loaded<A>), LoadError> {
     let begun = Begun { rule, snapshots: Snapshots::of::<A>(), store, stream, id, reading };
-    let mut loaded = match begun.restore().await {
-        Some(restored) => begun.finish(restored).await?,
-        None => begun.fold_all().await?,
+    let (from, mut loaded) = match begun.restore().await {
+        Some(restored) => (restored.snapshot.version, begun.finish(restored).await?),
+        None => (Version::NONE, begun.fold_all().await?),
     };
     if matches!(reading.until, Until::End) {
         keep_when_due(store, stream, &mut loaded);
     }
-    Ok(loaded)
+    Ok((from, loaded))
 }
 
 /// Has a snapshot written of what was loaded, or has come of it since, if the last one is long ago.
@@ -183,7 +187,7 @@ pub(super) fn keep_when_due<A: Aggregate>(store: &Arc<dyn Store>, stream: &Strea
         return;
     }
     if let Some(state) = loaded.fold.state()
-        && let Some(turn) = Snapshots::of::<A>().turn(stream)
+        && let Some(turn) = Snapshots::of::<A>().turn(store, stream)
     {
         let (state, store) = (rule.encode(state), Arc::clone(store));
         let origin = loaded.basis.origin.unwrap_or(*HERE);
@@ -314,7 +318,8 @@ impl<A: Aggregate> Begun<'_, A> {
                 version = %snapshot.version,
                 fields = fields.join(", "),
                 "a snapshot is not what its events come to. What the fold calls was changed, or a type in the state, where the \
-                 derive cannot see it: raise `epoch` in `#[aggregate(snapshot(…))]` of `{}`. The events were folded, and until                  it ends this process uses no snapshot that others made",
+                 derive cannot see it: raise `epoch` in `#[aggregate(snapshot(…))]` of `{}`. The events were folded, and until \
+                 it ends this process uses no snapshot that others made",
                 A::MODEL.name,
             );
         }
@@ -325,7 +330,7 @@ impl<A: Aggregate> Begun<'_, A> {
     /// The fields in which this is something else than the state of the fold.
     fn differing(&self, fold: &Fold<A>, other: &str) -> Vec<String> {
         match fold.state().map(|state| self.rule.encode(state)) {
-            Some(Ok(state)) => compare::differing(&self.rule, &state, other),
+            Some(Ok(state)) => compare::differing(&|state| again(&self.rule, state).ok(), &state, other),
             Some(Err(_)) | None => compare::everything(),
         }
     }
@@ -361,8 +366,16 @@ struct Keep<A: Aggregate> {
 
 impl<A: Aggregate> Keep<A> {
     async fn carry_out(self) {
-        let Turn { snapshots, stream } = &self.turn;
-        match self.write(stream).await {
+        let Turn { snapshots, what: (_, stream) } = &self.turn;
+        let kept = match self.sound() {
+            Ok(state) => self.write(stream, state).await,
+            // It is due again with each load, and is no better then.
+            Err(_) if snapshots.told.swap(true, Ordering::Relaxed) => {
+                return snapshots.count(|counts| counts.failed += 1);
+            }
+            Err(error) => Err(format!("{error}. This is said once for `{}`", A::MODEL.name)),
+        };
+        match kept {
             Ok(()) => snapshots.count(|counts| counts.kept += 1),
             Err(error) => {
                 snapshots.count(|counts| counts.failed += 1);
@@ -371,9 +384,14 @@ impl<A: Aggregate> Keep<A> {
         }
     }
 
-    async fn write(&self, stream: &StreamId) -> Result<(), String> {
+    /// The state, if it can be kept.
+    fn sound(&self) -> Result<&str, String> {
         let state = self.state.as_ref().map_err(|error| format!("its state cannot be encoded: {error}"))?;
         comes_back(&self.rule, state)?;
+        Ok(state)
+    }
+
+    async fn write(&self, stream: &StreamId, state: &str) -> Result<(), String> {
         let page =
             self.store.read_stream(stream, self.version, 1).await.map_err(|error| error.to_string())?;
         let last = page.events.first().filter(|last| last.version == self.version);
@@ -383,17 +401,21 @@ impl<A: Aggregate> Keep<A> {
             last: last.ok_or("the event that it ends with is not in the stream")?.id,
             fingerprint: self.rule.fingerprint(),
             origin: self.origin,
-            state: Payload::json(state.as_str()),
+            state: Payload::json(state),
         };
         self.store.save_snapshot(snapshot).await.map_err(|error| error.to_string())
     }
 }
 
+/// The state, read and written once more.
+fn again<A>(rule: &SnapshotRule<A>, state: &str) -> Result<String, serde_json::Error> {
+    rule.decode(state).and_then(|state| rule.encode(&state))
+}
+
 /// Refuses a state that serde does not read as what it wrote: a snapshot of it would be another state.
 fn comes_back<A>(rule: &SnapshotRule<A>, state: &str) -> Result<(), String> {
-    let again = rule.decode(state).and_then(|state| rule.encode(&state));
-    let again = again.map_err(|error| format!("its state cannot be read back: {error}"))?;
-    match compare::differing(rule, state, &again) {
+    let read = again(rule, state).map_err(|error| format!("its state cannot be read back: {error}"))?;
+    match compare::differing(&|state| again(rule, state).ok(), state, &read) {
         fields if fields.is_empty() => Ok(()),
         fields => Err(format!("its state does not come back as it was written, in {}", fields.join(", "))),
     }

@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, sync::Arc};
 
+use tracing::{Instrument as _, Span};
+
 use super::{
     LoadError, Retry, Taken, ViewRefused,
     attempt::{self, Outcome},
@@ -10,7 +12,7 @@ use super::{
     steps::{AnyStep, Given, Grow, Step, Steps},
 };
 use crate::{
-    Aggregate, Metadata, Rejection, Version,
+    Aggregate, Metadata, Rejection, Version, observe,
     store::{Append, Claim, ClaimChange, Commit, CommitId, Committed, Name, Store, StoreError, StreamId},
 };
 
@@ -101,11 +103,24 @@ impl<S: Steps> Transaction<S> {
     /// # Errors
     /// Nothing was recorded, and the error names the step; or it is not known whether everything was recorded.
     pub async fn commit(mut self) -> Result<S::Receipts, TransactionError> {
+        let steps = self.steps.all();
+        let span = observe::transaction(steps.len());
+        let categories = steps.iter().filter(|_| observe::MEASURED).map(|step| step.category());
+        let categories: Vec<_> = categories.collect();
+        let outcome = self.carry_out(&span).instrument(span.clone()).await;
+        let came = outcome.as_ref().map_or_else(|error| error.kind.came(), |_| observe::Outcome::Recorded);
+        observe::commands(&categories, came);
+        observe::outcome(&span, came, None);
+        outcome
+    }
+
+    async fn carry_out(mut self, span: &Span) -> Result<S::Receipts, TransactionError> {
         let metadata = (!self.metadata.is_empty()).then(|| Arc::new(self.metadata.clone()));
         self.check()?;
         let mut attempts = 0;
         loop {
             attempts += 1;
+            observe::attempt(span, attempts);
             let (id, commit) = (CommitId::new(), self.decide(metadata.as_ref()).await?);
             if commit.disagree && self.retry.goes_on_after(attempts) {
                 self.retry.pause_after(attempts).await;
@@ -126,6 +141,7 @@ impl<S: Steps> Transaction<S> {
                     return Ok(self.steps.receipts(&mut Given::new(id, committed, metadata.as_ref(), late)));
                 }
                 Ok(Outcome::Conflict { stream, actual }) => {
+                    observe::conflict(stream.category());
                     let expected =
                         self.steps.all().into_iter().enumerate().find(|(_, step)| *step.stream() == stream);
                     if let Some((index, step)) = expected
@@ -134,6 +150,7 @@ impl<S: Steps> Transaction<S> {
                         let expected = step.version();
                         return Err(error(index, step, TransactionErrorKind::Conflict { expected, actual }));
                     }
+                    observe::retries(stream.category(), 1);
                 }
                 Ok(Outcome::KeyUsed) => {}
                 Err(failed) => return Err(self.failed(failed)),
@@ -297,6 +314,21 @@ pub enum TransactionErrorKind {
         /// What the store says.
         cause: StoreError,
     },
+}
+
+impl TransactionErrorKind {
+    /// What came of the commands, in a word.
+    const fn came(&self) -> observe::Outcome {
+        use observe::Outcome;
+        match self {
+            Self::Rejected(_) => Outcome::Rejected,
+            Self::Conflict { .. } => Outcome::Conflict,
+            Self::Taken(_) => Outcome::Taken,
+            Self::View(_) => Outcome::ViewRefused,
+            Self::Load(_) | Self::Store(_) => Outcome::Failed,
+            Self::Unknown { .. } => Outcome::Unknown,
+        }
+    }
 }
 
 impl TransactionError {

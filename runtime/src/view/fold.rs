@@ -76,8 +76,8 @@ pub(crate) enum FoldFailed {
 struct Slot<V> {
     before: Option<Option<Values>>,
     now: Now<V>,
-    /// The index of the last event that has touched it.
-    last: usize,
+    /// What is in it, as of the end of the last event that touched it.
+    values: Option<Values>,
 }
 
 enum Now<V> {
@@ -88,15 +88,14 @@ enum Now<V> {
 
 /// What these events, with their indices, come to. Each row that they change is there once, in the order of the keys.
 ///
-/// `careful`: every row is looked at after every event, so that the one is named that has made a row of it that fits into no
-/// column.
+/// Each row is looked at after each event: one that is a row only because a later event mends it would be none where every
+/// event is a commit of its own.
 ///
 /// # Errors
 /// An event cannot be taken, by an error or a panic: nothing comes of any of them.
 pub(crate) async fn fold<V: View>(
     events: &[(usize, &RecordedEvent)],
     before: &mut Before<'_>,
-    careful: bool,
 ) -> Result<Vec<Folded>, FoldFailed> {
     let mut changes = Vec::with_capacity(events.len());
     let (mut seen, mut wanted) = (BTreeSet::new(), BTreeSet::new());
@@ -113,49 +112,47 @@ pub(crate) async fn fold<V: View>(
         changes.push((index, event, all));
     }
     before.read(wanted).await.map_err(FoldFailed::Store)?;
-    let table = before.table;
     let mut slots = BTreeMap::new();
     for (index, event, all) in changes {
-        let mut keys = Vec::new();
-        for change in all {
-            if careful {
-                keys.push(change.key.clone());
-            }
-            apply::<V>(&mut slots, &before.rows, (index, event), change)
-                .map_err(|error| FoldFailed::Event(index, error))?;
-        }
-        for key in keys {
-            if let Some(Slot { now: Now::Row(row), .. }) = slots.get(&key) {
-                values(table, &key, row).map_err(|error| FoldFailed::Event(index, error))?;
-            }
+        take::<V>(&mut slots, before, event, all).map_err(|error| FoldFailed::Event(index, error))?;
+    }
+    let folded =
+        slots.into_iter().map(|(key, Slot { before, values, .. })| Folded { key, before, after: values });
+    Ok(folded.collect())
+}
+
+/// Takes what an event does to rows.
+fn take<V: View>(
+    slots: &mut BTreeMap<Values, Slot<V>>,
+    before: &Before<'_>,
+    event: &RecordedEvent,
+    changes: Vec<Change<V>>,
+) -> Result<(), ProjectError> {
+    let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
+    for change in changes {
+        apply(slots, &before.rows, event, change)?;
+    }
+    for key in keys {
+        if let Some(slot) = slots.get_mut(&key) {
+            slot.values = match &slot.now {
+                Now::Row(row) => Some(values(before.table, &key, row)?),
+                Now::AsBefore | Now::Gone => None,
+            };
         }
     }
-    let folded = slots.into_iter().filter_map(|(key, slot)| {
-        let Slot { before, now, last } = slot;
-        let after = match now {
-            Now::AsBefore => return None,
-            Now::Gone => None,
-            Now::Row(row) => match values(table, &key, &row) {
-                Ok(values) => Some(values),
-                Err(error) => return Some(Err(FoldFailed::Event(last, error))),
-            },
-        };
-        Some(Ok(Folded { key, before, after }))
-    });
-    folded.collect()
+    Ok(())
 }
 
 fn apply<V: View>(
     slots: &mut BTreeMap<Values, Slot<V>>,
     rows: &BTreeMap<Values, Option<Values>>,
-    (index, event): (usize, &RecordedEvent),
+    event: &RecordedEvent,
     change: Change<V>,
 ) -> Result<(), ProjectError> {
     let Change { key, action } = change;
     let read = || rows.get(&key).filter(|_| matches!(action, Action::Update { .. })).cloned();
-    let slot =
-        slots.entry(key.clone()).or_insert_with(|| Slot { before: read(), now: Now::AsBefore, last: index });
-    slot.last = index;
+    let new = || Slot { before: read(), now: Now::AsBefore, values: None };
+    let slot = slots.entry(key.clone()).or_insert_with(new);
     let (otherwise, update) = match action {
         Action::Put(row) => {
             slot.now = Now::Row(row);
@@ -171,8 +168,8 @@ fn apply<V: View>(
         slot.now = Now::Row(guarded(|| Ok(V::from_values(values.clone())?))?);
     }
     if !matches!(slot.now, Now::Row(_)) {
-        slot.now =
-            Now::Row(otherwise.ok_or_else(|| ProjectError::Absent { event: event.name.to_string(), key })?);
+        let absent = || ProjectError::Absent { event: event.name.to_string(), key };
+        slot.now = Now::Row(otherwise.ok_or_else(absent)?);
     }
     if let Now::Row(row) = &mut slot.now {
         guarded(|| {

@@ -50,8 +50,39 @@ pub trait Database: Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    /// Fills the overview of all streams from the first event on, into a new table. How long it took.
+    fn fill(&self) -> Answer<'_, Duration> {
+        Box::pin(async { Err("there is no view".into()) })
+    }
+
+    /// The rows of the overview, by number.
+    fn overview(&self) -> Answer<'_, Vec<Entry>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Clients that give a command and wait until they see it in the overview, which is filled behind the commands; each rests
+    /// as long as that took. How long it took from the command on.
+    fn seen(&self, _plan: Clients) -> Answer<'_, Sample> {
+        Box::pin(async { Err("there is no view".into()) })
+    }
+
     /// Reads and decodes everything, in the order in which it was recorded. How many events there are.
     fn replay<'a>(&'a self, watch: Watch<'a>) -> Answer<'a, u64>;
+}
+
+/// A row of the overview.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The number of the stream.
+    pub number: u64,
+    /// What is broken.
+    pub text: String,
+    /// Who takes care of it.
+    pub assignee: Option<u64>,
+    /// Whether it is open.
+    pub open: bool,
+    /// How often the text changed.
+    pub edits: u64,
 }
 
 /// What clients do.
@@ -61,6 +92,8 @@ pub enum Work {
     Command,
     /// The same; who can keep the states of all streams between the commands does.
     Warm,
+    /// The same, and its row of the overview is written in the same transaction.
+    Viewed,
     /// Append the first event of a new stream.
     Append,
     /// Sign up with an address that nobody else has.

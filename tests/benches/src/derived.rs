@@ -1,6 +1,6 @@
 //! The Incident of the README, annotated.
 
-use factum::Aggregate;
+use factum::{Aggregate, View};
 use serde::{Deserialize, Serialize};
 
 use crate::{IncidentError, Status};
@@ -97,6 +97,27 @@ pub struct Kept {
     /// How often the text changed.
     #[on(TextChanged += 1)]
     pub edits: u32,
+}
+
+/// What there is, at a glance.
+#[derive(View, Clone, Debug, PartialEq)]
+#[view(of(Incident), remove_on(Removed))]
+pub struct Overview {
+    /// Its number.
+    #[key]
+    pub number: u64,
+    /// What is broken.
+    #[on(Reported, TextChanged)]
+    pub text: String,
+    /// Who takes care of it.
+    #[on(Reported = None, Assigned = Some(to))]
+    pub assignee: Option<u64>,
+    /// Whether it is open.
+    #[on(Reported | Reopened = true, Closed = false)]
+    pub open: bool,
+    /// How often the text changed.
+    #[on(Reported = 0, TextChanged += 1)]
+    pub edits: u64,
 }
 
 /// Somebody who signs up, with an address that nobody else has.

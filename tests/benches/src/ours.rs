@@ -1,9 +1,13 @@
 //! factum's side: the same for every store, as only the URL knows which it is.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use factum::{
-    Aggregate, Recorded, Repository, Store,
+    Aggregate, App, Consistency, Recorded, Repository, RunningApp, Store,
     store::{Append, Commit, Expected, Filter, Name, NewEvent, Payload, Position, StreamId},
 };
 
@@ -11,11 +15,12 @@ use uuid::Uuid;
 
 use crate::{
     Error, Fact,
-    database::{Answer, Database, Program, Runner, Watch, Work, address},
+    database::{Answer, Clients, Database, Entry, Length, Program, Runner, Watch, Work, address, text},
     derived::{
         Guest, GuestCommand, Incident, IncidentCommand, IncidentEvent, Kept, Member, MemberCommand,
-        MemberEvent,
+        MemberEvent, Overview,
     },
+    measure::Sample,
 };
 
 /// How many events a page of a replay has.
@@ -44,6 +49,12 @@ impl Ours {
     }
 }
 
+impl Ours {
+    async fn app(&self, consistency: Consistency) -> Result<RunningApp, Error> {
+        Ok(App::new(Arc::clone(&self.store)).view::<Overview>(consistency).start().await?)
+    }
+}
+
 fn new_event((name, payload): &Fact) -> NewEvent {
     NewEvent {
         name: Name::from_static(name),
@@ -69,7 +80,15 @@ impl Database for Ours {
     }
 
     fn programs(&self, work: Work, _: u64) -> Answer<'_, Vec<Runner>> {
+        if work == Work::Viewed {
+            return Box::pin(async move {
+                let app = self.app(Consistency::Transactional).await?;
+                let incidents = app.repository();
+                Ok(vec![Runner::new("factum", &Arc::new(Viewed { incidents, _app: app }))])
+            });
+        }
         let runner = match work {
+            Work::Viewed => return Box::pin(async { Err("it has a program of its own".into()) }),
             Work::Command => Runner::new("factum", &Arc::new(Commands(self.incidents.clone().cold()))),
             Work::Warm => Runner::new("factum", &Arc::new(Commands(self.incidents.clone().with_warm(ALL)))),
             Work::Append => Runner::new("factum", &Arc::new(Appends(Arc::clone(&self.store)))),
@@ -81,6 +100,74 @@ impl Database for Ours {
             }
         };
         Box::pin(async { Ok(vec![runner]) })
+    }
+
+    fn fill(&self) -> Answer<'_, Duration> {
+        Box::pin(async move {
+            let books = Arc::clone(&self.store).read_store().ok_or("no view can be kept there")?;
+            for build in books.builds("overview").await? {
+                books.discard(&build).await?;
+            }
+            let began = Instant::now();
+            let app = self.app(Consistency::Eventual).await?;
+            let took = began.elapsed();
+            app.shutdown().await;
+            Ok(took)
+        })
+    }
+
+    fn overview(&self) -> Answer<'_, Vec<Entry>> {
+        Box::pin(async move {
+            // Whatever it is at the moment, it is as it was left.
+            let app = self.app(Consistency::Transactional).await?;
+            let rows = app.view::<Overview>().all().limit(1_000_000).await?;
+            app.shutdown().await;
+            let entry = |Overview { number, text, assignee, open, edits }| Entry {
+                number,
+                text,
+                assignee,
+                open,
+                edits,
+            };
+            Ok(rows.rows.into_iter().map(entry).collect())
+        })
+    }
+
+    fn seen(&self, plan: Clients) -> Answer<'_, Sample> {
+        Box::pin(async move {
+            let app = self.app(Consistency::Eventual).await?;
+            let start = Instant::now();
+            let Length::Time(time) = plan.length else { return Err("it takes its time".into()) };
+            let clients: Vec<_> = (0..plan.clients)
+                .map(|client| {
+                    let (app, streams, clients) = (app.clone(), plan.streams.clone(), plan.clients);
+                    tokio::spawn(async move {
+                        let mut latencies = Vec::new();
+                        let mut number = client;
+                        while start.elapsed() < time {
+                            number += clients;
+                            let stream =
+                                streams.start + number.wrapping_mul(7_919) % (streams.end - streams.start);
+                            let began = Instant::now();
+                            let command = IncidentCommand::ChangeText { text: text(number) };
+                            let receipt = app.repository::<Incident>().execute(&stream, command).await?;
+                            let row = app.view::<Overview>().after(&receipt).get(&stream).await?;
+                            let took = began.elapsed();
+                            row.ok_or("it is not there")?;
+                            latencies.push(took.as_secs_f64() * 1e6);
+                            tokio::time::sleep(took).await;
+                        }
+                        Ok::<_, Error>(latencies)
+                    })
+                })
+                .collect();
+            let mut latencies = Vec::new();
+            for client in clients {
+                latencies.extend(client.await??);
+            }
+            app.shutdown().await;
+            Ok(Sample::of(latencies, start.elapsed()))
+        })
     }
 
     fn load(&self, stream: u64) -> Answer<'_, u64> {
@@ -168,6 +255,20 @@ impl Program for Guests {
     async fn execute(&self, _: u64, text: String) -> Result<(), Error> {
         let email = address(&text);
         self.0.execute(&Uuid::now_v7(), GuestCommand::Register { email }).await?;
+        Ok(())
+    }
+}
+
+/// Commands whose rows are written with them.
+struct Viewed {
+    incidents: Repository<Incident>,
+    /// It stops when it is dropped.
+    _app: RunningApp,
+}
+
+impl Program for Viewed {
+    async fn execute(&self, stream: u64, text: String) -> Result<(), Error> {
+        self.incidents.execute(&stream, IncidentCommand::ChangeText { text }).await?;
         Ok(())
     }
 }

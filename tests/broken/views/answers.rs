@@ -199,14 +199,11 @@ impl BrokenViews {
             }
             _ => {}
         }
-        match (self.bug, &mut query.after) {
-            (IgnoresTheOrder, Some(after)) => after.order = None,
-            (CountsPagesByRows, after) => {
-                if after.take().is_none() {
-                    self.wrong().paged = 0;
-                }
-            }
-            _ => {}
+        if self.bug == CountsPagesByRows && query.after.take().is_none() {
+            self.wrong().paged = 0;
+        }
+        if let Some(after) = query.after.as_mut().filter(|_| self.bug == IgnoresTheOrder) {
+            after.order = None;
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
     bugs::ViewBug::*,
     store::{BrokenViews, damaged},
 };
-use crate::let_others_go_on;
+use crate::rows::let_others_go_on;
 
 impl BrokenViews {
     /// The key for which it takes this one.
@@ -121,7 +121,8 @@ impl BrokenViews {
                     state.state = value.to_string();
                 }
                 AddsDeadlines => {
-                    let there = self.store().processes(&work.reader, &[change.key.clone()]).await?;
+                    let there =
+                        self.store().processes(&work.reader, std::slice::from_ref(&change.key)).await?;
                     for old in there.into_iter().flatten().flat_map(|old| old.deadlines) {
                         if state.deadlines.iter().all(|deadline| deadline.name != old.name) {
                             state.deadlines.push(old);

@@ -55,10 +55,10 @@ async fn live(store: &dyn ReadStore, view: &str) -> Option<Build> {
 /// Makes the tables, unless they are there.
 pub async fn set_up(store: &Arc<dyn Store>) {
     let reading = read_store(store);
-    for table in [stepped(), counted()] {
+    for (table, transactional) in [(stepped(), false), (counted(), true)] {
         if live(&*reading, &table.name).await.is_none() {
             let build = reading.prepare(&table, FINGERPRINT, false).await.expect("a table can be made");
-            reading.promote(&build, true).await.expect("it can be made the live one");
+            reading.promote(&build, transactional).await.expect("it can be made the live one");
         }
     }
 }
@@ -106,7 +106,7 @@ pub async fn step(store: Arc<dyn ReadStore>, tell: impl Fn(u64, Position)) {
                 None => break,
             }
         }
-        match store.promote(&build, true).await {
+        match store.promote(&build, false).await {
             Ok(()) => {}
             Err(error) if error.kind() == StoreErrorKind::Missing => {}
             Err(error) => panic!("the disk is well: {error}"),

@@ -2,6 +2,7 @@
 
 mod faults;
 mod others;
+mod same;
 mod tables;
 
 use std::sync::Arc;

@@ -191,7 +191,9 @@ async fn rows_are_looked_up_in_tables_that_nobody_has_analysed() {
     for count in [1, 20_000] {
         let rows =
             (0..count).map(|number| counter(number, 0, &format!("said {}", number % 10_000))).collect();
+        views.promote(&build, false).await.unwrap();
         views.write(work(&views, &counters(), &build, rows).await).await.unwrap();
+        views.promote(&build, true).await.unwrap();
         let changes = vec![
             add(0),
             op(0, RowChange::Set(vec![(2, Value::Null)])),

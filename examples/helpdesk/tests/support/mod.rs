@@ -1,6 +1,11 @@
 //! The program in a directory of its own.
 #![allow(dead_code, reason = "not every test needs everything")]
 
+#[cfg(unix)]
+pub(crate) mod browser;
+#[cfg(unix)]
+pub(crate) mod service;
+
 use std::{
     path::PathBuf,
     process::{Command, Output},

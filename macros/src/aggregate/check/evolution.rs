@@ -8,7 +8,6 @@ use super::super::{
     ast::{Number, Renamed},
     member,
     model::{Event, Model, Payload},
-    parse::serde_words,
 };
 use crate::{code, errors::Errors};
 
@@ -32,13 +31,7 @@ pub(super) fn check(model: &Model, event: &Event, errors: &mut Errors) {
 
 /// The numbers on an event and on its fields that name the version in which something was new.
 fn numbers(event: &Event) -> impl Iterator<Item = Number> {
-    let own = event.evolution.renamed.iter().map(|renamed| renamed.version);
-    let own = own.chain(event.evolution.removed.iter().map(|removed| removed.version));
-    let fields = event.payload.iter().flat_map(|payload| {
-        let since = payload.since.iter().map(|since| since.version);
-        since.chain(payload.renamed.iter().map(|renamed| renamed.version))
-    });
-    own.chain(fields)
+    event.evolution.renamed.iter().map(|renamed| renamed.version).chain(event.member_changes())
 }
 
 fn versions_are_there(event: &Event, errors: &mut Errors) {
@@ -87,12 +80,7 @@ fn upcasts_are_whole(event: &Event, errors: &mut Errors) {
         }
     }
     // The name of the event is not in the payload.
-    let removed = event.evolution.removed.iter().map(|removed| removed.version);
-    let fields = event.payload.iter().flat_map(|payload| {
-        let since = payload.since.iter().map(|since| since.version);
-        since.chain(payload.renamed.iter().map(|renamed| renamed.version))
-    });
-    for Number { value: version, span } in removed.chain(fields) {
+    for Number { value: version, span } in event.member_changes() {
         let from = version.saturating_sub(1);
         if seen.contains(&from) {
             errors.span(
@@ -105,10 +93,9 @@ fn upcasts_are_whole(event: &Event, errors: &mut Errors) {
 
 fn field_has_one_past(event: &Event, payload: &Payload, errors: &mut Errors) {
     let name = &payload.ident;
-    let flat = payload.foreign.iter().flat_map(serde_words).any(|word| word == "flatten");
     let mut seen = BTreeSet::new();
     for Renamed { version, from } in &payload.renamed {
-        if flat {
+        if payload.is_flattened() {
             errors.at(
                 from,
                 format!("`{name}` is flattened, so no member has its name; write `#[upcast(from = …, with = path)]` on the event"),

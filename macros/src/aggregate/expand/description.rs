@@ -122,7 +122,17 @@ fn payload(model: &Model, owner: &[Attribute], field: &Payload) -> TokenStream {
     let krate = &model.krate;
     let (name, ty, docs) = (field.ident.unraw().to_string(), type_text(&field.ty), docs_text(&field.docs));
     let (member, audit) = (member::today(owner, field), field.audit.is_some());
-    quote!(#krate::model::PayloadModel { name: #name, member: #member, ty: #ty, docs: #docs, audit: #audit })
+    let flattened = field.is_flattened();
+    quote! {
+        #krate::model::PayloadModel {
+            name: #name,
+            member: #member,
+            ty: #ty,
+            docs: #docs,
+            audit: #audit,
+            flattened: #flattened,
+        }
+    }
 }
 
 fn reads(model: &Model, reads: &Reads) -> TokenStream {

@@ -109,13 +109,9 @@ fn has_functions(event: &Event) -> bool {
 
 /// The versions in which something changed, oldest first.
 fn versions(event: &Event) -> impl Iterator<Item = u32> {
-    let of_event = event.evolution.removed.iter().map(|removed| removed.version.value);
     let of_upcasts = event.evolution.upcasts.iter().map(|upcast| upcast.from.value.saturating_add(1));
-    let of_fields = event.payload.iter().flat_map(|payload| {
-        let since = payload.since.iter().map(|since| since.version.value);
-        since.chain(payload.renamed.iter().map(|renamed| renamed.version.value))
-    });
-    of_event.chain(of_upcasts).chain(of_fields).collect::<BTreeSet<_>>().into_iter()
+    let of_members = event.member_changes().map(|version| version.value);
+    of_members.chain(of_upcasts).collect::<BTreeSet<_>>().into_iter()
 }
 
 /// What brings a payload to this version.

@@ -14,9 +14,7 @@ mod unique;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use quote::ToTokens;
-use syn::{
-    Attribute, Data, DataStruct, DeriveInput, Fields, FieldsNamed, MacroDelimiter, Meta, spanned::Spanned,
-};
+use syn::{Attribute, DeriveInput, FieldsNamed, MacroDelimiter, Meta, spanned::Spanned};
 
 pub(super) use blocks::{serde_values, serde_words};
 
@@ -26,7 +24,7 @@ use super::{
     keys::{self, Place},
 };
 use crate::{
-    attributes::docs,
+    attributes::{self, docs},
     errors::{Errors, place},
 };
 
@@ -90,17 +88,11 @@ pub(super) fn parse(input: DeriveInput, errors: &mut Errors) -> Item {
 
 fn named_fields(input: &DeriveInput) -> syn::Result<&FieldsNamed> {
     let name = &input.ident;
-    let message = match &input.data {
-        Data::Struct(DataStruct { fields: Fields::Named(named), .. }) => return Ok(named),
-        Data::Struct(_) => {
-            format!("an aggregate has named fields, one of them its id: `struct {name} {{ #[id] id: … }}`")
-        }
-        Data::Enum(_) | Data::Union(_) => {
-            "an aggregate is a struct with named fields; use an enum as the type of a field, such as `status: Status`"
-                .to_owned()
-        }
-    };
-    Err(syn::Error::new_spanned(name, message))
+    attributes::named_fields(
+        input,
+        &format!("an aggregate has named fields, one of them its id: `struct {name} {{ #[id] id: … }}`"),
+        "an aggregate is a struct with named fields; use an enum as the type of a field, such as `status: Status`",
+    )
 }
 
 /// The attribute `#[events { … }]` or `#[commands { … }]`.

@@ -2,7 +2,6 @@
 
 use syn::{
     Attribute, Ident, LitStr, Path, Token, Type,
-    ext::IdentExt,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     token,
@@ -18,7 +17,7 @@ use super::{
 use crate::{
     attributes,
     errors::Errors,
-    suggest::{instead, similar},
+    options::{self, value, wrong},
 };
 
 pub(super) fn parse(attrs: &[Attribute], broken: &mut Broken, errors: &mut Errors) -> Options {
@@ -66,50 +65,25 @@ fn read(attrs: &[&Attribute], broken: &mut Broken, errors: &mut Errors) -> Optio
 
 fn option(
     input: ParseStream<'_>,
-    options: &mut Options,
+    chosen: &mut Options,
     seen: &mut Vec<String>,
     errors: &mut Errors,
 ) -> syn::Result<()> {
-    let key = input.call(Ident::parse_any)?;
-    let mut name = key.to_string();
-    if !OPTIONS.contains(&name.as_str()) {
-        let message =
-            format!("unknown option `{name}`{}", instead(&name, "options", OPTIONS.iter().copied()));
-        match similar(&name, OPTIONS.iter().copied()) {
-            // Read on as what was meant.
-            Some(meant) => {
-                errors.at(&key, message);
-                name = meant.to_owned();
-            }
-            None => return Err(syn::Error::new(key.span(), message)),
-        }
-    }
-    if seen.contains(&name) {
-        return Err(syn::Error::new(key.span(), format!("`{name}` is set twice; remove one")));
-    }
+    let (key, name) = options::key(input, OPTIONS, seen, errors)?;
     match name.as_str() {
-        "error" => options.error = Some(error_type(input, &key, errors)),
-        "category" => options.category = Some(category(input, &key)?),
-        "event" => options.event = Some(enum_name(input, &key, "a name: `event = MyEvent`", errors)?),
-        "command" => options.command = Some(enum_name(input, &key, "a name: `command = MyCommand`", errors)?),
-        "event_derive" => options.event_derive = derives(input, &key)?,
-        "command_derive" => options.command_derive = derives(input, &key)?,
-        "locked" if input.is_empty() || input.peek(Token![,]) => options.locked = Some(key.span()),
+        "error" => chosen.error = Some(error_type(input, &key, errors)),
+        "category" => chosen.category = Some(category(input, &key)?),
+        "event" => chosen.event = Some(enum_name(input, &key, "a name: `event = MyEvent`", errors)?),
+        "command" => chosen.command = Some(enum_name(input, &key, "a name: `command = MyCommand`", errors)?),
+        "event_derive" => chosen.event_derive = derives(input, &key)?,
+        "command_derive" => chosen.command_derive = derives(input, &key)?,
+        "locked" if input.is_empty() || input.peek(Token![,]) => chosen.locked = Some(key.span()),
         "locked" => return Err(input.error("`locked` stands alone: `#[aggregate(locked)]`")),
-        "snapshot" => options.snapshot = snapshot::parse(input, &key, errors)?,
-        _ => {
-            let what = "a path: `crate = my::factum`";
-            input.parse::<Token![=]>().map_err(|error| wrong(&error, &key, what))?;
-            options.krate = input.call(Path::parse_mod_style).map_err(|error| wrong(&error, &key, what))?;
-        }
+        "snapshot" => chosen.snapshot = snapshot::parse(input, &key, errors)?,
+        _ => chosen.krate = options::krate(input, &key)?,
     }
     seen.push(name);
     Ok(())
-}
-
-fn value<T: Parse>(input: ParseStream<'_>, key: &Ident, what: &str) -> syn::Result<T> {
-    input.parse::<Token![=]>().map_err(|error| wrong(&error, key, what))?;
-    input.parse().map_err(|error| wrong(&error, key, what))
 }
 
 fn error_type(input: ParseStream<'_>, key: &Ident, errors: &mut Errors) -> Type {
@@ -121,7 +95,7 @@ fn error_type(input: ParseStream<'_>, key: &Ident, errors: &mut Errors) -> Type 
 
 /// The name of a generated enum; one in quotes is a mistake, and read all the same.
 fn enum_name(input: ParseStream<'_>, key: &Ident, what: &str, errors: &mut Errors) -> syn::Result<Ident> {
-    input.parse::<Token![=]>().map_err(|error| wrong(&error, key, what))?;
+    input.parse::<Token![=]>().map_err(|error| wrong(error.span(), key, what))?;
     if let Ok(quoted) = input.fork().parse::<LitStr>()
         && let Ok(name) = quoted.parse()
     {
@@ -129,7 +103,7 @@ fn enum_name(input: ParseStream<'_>, key: &Ident, what: &str, errors: &mut Error
         errors.at(&quoted, format!("`{key}` takes {what}, without quotes"));
         return Ok(name);
     }
-    let name = input.parse().map_err(|error| wrong(&error, key, what))?;
+    let name = input.parse().map_err(|error| wrong(error.span(), key, what))?;
     if input.peek(Token![::]) {
         return Err(input.error(format!("`{key}` takes {what}, without a path")));
     }
@@ -147,12 +121,12 @@ fn category(input: ParseStream<'_>, key: &Ident) -> syn::Result<LitStr> {
 fn derives(input: ParseStream<'_>, key: &Ident) -> syn::Result<Vec<Derive>> {
     let what = format!("derives in parentheses: `{key}(Eq, Hash)`; `!PartialEq` leaves a usual one out");
     if !input.peek(token::Paren) {
-        return Err(wrong(&input.error(""), key, &what));
+        return Err(wrong(input.span(), key, &what));
     }
     let content;
     syn::parenthesized!(content in input);
     let list = Punctuated::<Derive, Token![,]>::parse_terminated(&content);
-    let list = list.map_err(|error| wrong(&error, key, &what))?;
+    let list = list.map_err(|error| wrong(error.span(), key, &what))?;
     for derive in list.iter().filter(|derive| derive.without) {
         may_be_left_out(derive, key)?;
     }
@@ -177,8 +151,4 @@ impl Parse for Derive {
         let without = input.parse::<Option<Token![!]>>()?.is_some();
         Ok(Self { without, path: input.call(Path::parse_mod_style)? })
     }
-}
-
-fn wrong(error: &syn::Error, key: &Ident, what: &str) -> syn::Error {
-    syn::Error::new(error.span(), format!("`{key}` takes {what}"))
 }

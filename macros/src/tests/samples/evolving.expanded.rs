@@ -124,6 +124,7 @@ const _: () = {
                         ty: "String",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                 ],
                 writes: &[
@@ -195,6 +196,7 @@ const _: () = {
                         ty: "String",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "lang",
@@ -202,6 +204,7 @@ const _: () = {
                         ty: "Lang",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "by",
@@ -209,6 +212,7 @@ const _: () = {
                         ty: "Option<String>",
                         docs: "",
                         audit: true,
+                        flattened: false,
                     },
                 ],
                 writes: &[
@@ -246,6 +250,7 @@ const _: () = {
                         ty: "u64",
                         docs: "",
                         audit: true,
+                        flattened: false,
                     },
                 ],
                 writes: &[],
@@ -390,6 +395,7 @@ const _: () = {
                             ty: "String",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["Written"],
@@ -407,6 +413,7 @@ const _: () = {
                             ty: "String",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "lang",
@@ -414,6 +421,7 @@ const _: () = {
                             ty: "Lang",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "by",
@@ -421,6 +429,7 @@ const _: () = {
                             ty: "Option<String>",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["Edited"],
@@ -438,6 +447,7 @@ const _: () = {
                             ty: "u64",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["Opened"],

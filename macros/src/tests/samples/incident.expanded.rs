@@ -152,6 +152,7 @@ const _: () = {
                         ty: "UserNumber",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "text",
@@ -159,6 +160,7 @@ const _: () = {
                         ty: "String",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                 ],
                 writes: &[
@@ -193,6 +195,7 @@ const _: () = {
                         ty: "String",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                 ],
                 writes: &[
@@ -223,6 +226,7 @@ const _: () = {
                         ty: "UserNumber",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "from",
@@ -230,6 +234,7 @@ const _: () = {
                         ty: "Option<UserNumber>",
                         docs: "",
                         audit: true,
+                        flattened: false,
                     },
                 ],
                 writes: &[
@@ -256,6 +261,7 @@ const _: () = {
                         ty: "String",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                 ],
                 writes: &[
@@ -286,6 +292,7 @@ const _: () = {
                         ty: "String",
                         docs: "",
                         audit: true,
+                        flattened: false,
                     },
                 ],
                 writes: &[
@@ -398,6 +405,7 @@ const _: () = {
                             ty: "UserNumber",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "text",
@@ -405,6 +413,7 @@ const _: () = {
                             ty: "String",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["Reported"],
@@ -422,6 +431,7 @@ const _: () = {
                             ty: "String",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["TextChanged"],
@@ -439,6 +449,7 @@ const _: () = {
                             ty: "String",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["Closed"],
@@ -456,6 +467,7 @@ const _: () = {
                             ty: "UserNumber",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["Assigned"],
@@ -473,6 +485,7 @@ const _: () = {
                             ty: "String",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "to",
@@ -480,6 +493,7 @@ const _: () = {
                             ty: "UserNumber",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["Reopened", "Assigned"],

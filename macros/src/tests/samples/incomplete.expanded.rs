@@ -176,6 +176,7 @@ const _: () = {
                         ty: "[(); ::core::compile_error!{\"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\"}]",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "coupon",
@@ -183,6 +184,7 @@ const _: () = {
                         ty: "[(); ::core::compile_error!{\"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)\"}]",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                 ],
                 writes: &[
@@ -209,6 +211,7 @@ const _: () = {
                         ty: "[(); ::core::compile_error!{\"`item` needs a type after the `:`: write `item: Type`\"}]",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                     ::factum::model::PayloadModel {
                         name: "count",
@@ -216,6 +219,7 @@ const _: () = {
                         ty: "[(); ::core::compile_error!{\"`count` needs a `:` before its type: write `count: Type`\"}]",
                         docs: "",
                         audit: false,
+                        flattened: false,
                     },
                 ],
                 writes: &[],
@@ -313,6 +317,7 @@ const _: () = {
                             ty: "[(); ::core::compile_error!{\"`#[require(condition, error)]` takes a condition and the error to give when it does not hold\"}]",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "coupon",
@@ -320,6 +325,7 @@ const _: () = {
                             ty: "[(); ::core::compile_error!{\"`Cart` has no field `coupon`; the fields are `number`, `customer`, `items` (a field that only the event has needs a type: `coupon: Type`)\"}]",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["Opened"],
@@ -337,6 +343,7 @@ const _: () = {
                             ty: "[(); ::core::compile_error!{\"`item` needs a type after the `:`: write `item: Type`\"}]",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                         ::factum::model::PayloadModel {
                             name: "count",
@@ -344,6 +351,7 @@ const _: () = {
                             ty: "[(); ::core::compile_error!{\"`count` needs a `:` before its type: write `count: Type`\"}]",
                             docs: "",
                             audit: false,
+                            flattened: false,
                         },
                     ],
                     events: &["Added"],

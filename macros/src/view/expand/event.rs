@@ -84,8 +84,13 @@ fn stream_is_key<'a>(model: &'a Model, event: &Event) -> Option<(Slot<'a>, &'a P
 
 fn by_stream(krate: &Path, slot: Slot<'_>, aggregate: &Path) -> TokenStream {
     let (recorded, key, values) = (local("recorded"), local("__key"), local("__values"));
-    // Spanned on the type of the key, which has to be that of the id.
-    let by_stream = quote_spanned!(slot.ty.span()=> #krate::__private::by_stream::<#aggregate, Self>);
+    // At the place of the type of the key, which has to be that of the id.
+    let place = slot.ty.span();
+    let mut aggregate = aggregate.clone();
+    for segment in &mut aggregate.segments {
+        segment.ident.set_span(segment.ident.span().located_at(place));
+    }
+    let by_stream = quote_spanned!(place=> #krate::__private::by_stream::<#aggregate, Self>);
     quote!(let (#key, #values) = #by_stream(#recorded)?;)
 }
 

@@ -8,8 +8,7 @@ mod options;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
-    Data, DataStruct, DeriveInput, Fields, FieldsNamed, Ident, LitStr, Path, Token, ext::IdentExt,
-    parse::ParseStream, spanned::Spanned,
+    DeriveInput, FieldsNamed, Ident, LitStr, Path, Token, ext::IdentExt, parse::ParseStream, spanned::Spanned,
 };
 
 pub(super) use options::BY_HAND;
@@ -53,17 +52,11 @@ pub(super) fn parse(input: DeriveInput, errors: &mut Errors) -> Item {
 
 fn named_fields(input: &DeriveInput) -> syn::Result<&FieldsNamed> {
     let name = &input.ident;
-    let message = match &input.data {
-        Data::Struct(DataStruct { fields: Fields::Named(named), .. }) => return Ok(named),
-        Data::Struct(_) => {
-            format!("a row has named fields, which are its columns: `struct {name} {{ #[key] id: …, … }}`")
-        }
-        Data::Enum(_) | Data::Union(_) => {
-            "a row is a struct with named fields, which are its columns; use an enum as the type of a field"
-                .to_owned()
-        }
-    };
-    Err(syn::Error::new_spanned(name, message))
+    attributes::named_fields(
+        input,
+        &format!("a row has named fields, which are its columns: `struct {name} {{ #[key] id: …, … }}`"),
+        "a row is a struct with named fields, which are its columns; use an enum as the type of a field",
+    )
 }
 
 /// An event where it is referred to.

@@ -1,13 +1,7 @@
 //! `#[view(…)]`
 
-use proc_macro2::Span;
 use quote::ToTokens;
-use syn::{
-    Attribute, DeriveInput, Ident, LitInt, LitStr, Path, Token,
-    ext::IdentExt,
-    parse::{Parse, ParseStream},
-    token,
-};
+use syn::{Attribute, DeriveInput, Ident, LitInt, LitStr, Path, Token, parse::ParseStream, token};
 
 use super::{
     super::{
@@ -19,7 +13,7 @@ use super::{
 use crate::{
     attributes,
     errors::Errors,
-    suggest::{instead, similar},
+    options::{self, value, wrong},
 };
 
 /// How long the name of a table may be: the number of its build is put behind it.
@@ -99,58 +93,37 @@ fn read(attrs: &[&Attribute], broken: &mut Broken, errors: &mut Errors) -> Optio
 
 fn option(
     input: ParseStream<'_>,
-    options: &mut Options,
+    chosen: &mut Options,
     seen: &mut Vec<String>,
     broken: &mut Broken,
     errors: &mut Errors,
 ) -> syn::Result<()> {
-    let key = input.call(Ident::parse_any)?;
-    let mut name = key.to_string();
-    if !OPTIONS.contains(&name.as_str()) {
-        let message =
-            format!("unknown option `{name}`{}", instead(&name, "options", OPTIONS.iter().copied()));
-        match similar(&name, OPTIONS.iter().copied()) {
-            // Read on as what was meant.
-            Some(meant) => {
-                errors.at(&key, message);
-                name = meant.to_owned();
-            }
-            None => return Err(syn::Error::new(key.span(), message)),
-        }
-    }
-    if seen.contains(&name) {
-        return Err(syn::Error::new(key.span(), format!("`{name}` is set twice; remove one")));
-    }
-    seen.push(name.clone());
+    let (key, name) = options::key(input, OPTIONS, seen, errors)?;
     match name.as_str() {
         "of" => {
             let what = "aggregates in parentheses: `of(Incident, User)`";
-            options.of = list(input, &key, what, &mut broken.of, errors, |input, _| {
+            chosen.of = list(input, &key, what, &mut broken.of, errors, |input, _| {
                 input.call(Path::parse_mod_style)
             })?;
         }
-        "remove_on" => options.remove_on = events(input, &key, broken, errors)?,
-        "create_on" => options.create_on = events(input, &key, broken, errors)?,
+        "remove_on" => chosen.remove_on = events(input, &key, broken, errors)?,
+        "create_on" => chosen.create_on = events(input, &key, broken, errors)?,
         "table" => {
             let literal: LitStr = value(input, &key, "a string: `table = \"open_incidents\"`")?;
             // A name that cannot be is no reason to stop here.
             errors.ok(table(&literal));
-            options.table = Some(literal);
+            chosen.table = Some(literal);
         }
         "epoch" => {
             let what = "a whole number: `epoch = 1`";
             let literal: LitInt = value(input, &key, what)?;
-            options.epoch = literal.base10_parse().map_err(|_| wrong(literal.span(), &key, what))?;
+            chosen.epoch = literal.base10_parse().map_err(|_| wrong(literal.span(), &key, what))?;
         }
-        "by_hand" if input.is_empty() || input.peek(Token![,]) => options.by_hand = Some(key.span()),
+        "by_hand" if input.is_empty() || input.peek(Token![,]) => chosen.by_hand = Some(key.span()),
         "by_hand" => return Err(input.error("`by_hand` stands alone: `#[view(of(…), by_hand)]`")),
-        _ => {
-            let what = "a path: `crate = my::factum`";
-            input.parse::<Token![=]>().map_err(|error| wrong(error.span(), &key, what))?;
-            options.krate =
-                input.call(Path::parse_mod_style).map_err(|error| wrong(error.span(), &key, what))?;
-        }
+        _ => chosen.krate = options::krate(input, &key)?,
     }
+    seen.push(name);
     Ok(())
 }
 
@@ -186,11 +159,6 @@ fn list<T>(
     Ok(attributes::list(&content, errors, broken, item))
 }
 
-fn value<T: Parse>(input: ParseStream<'_>, key: &Ident, what: &str) -> syn::Result<T> {
-    input.parse::<Token![=]>().map_err(|error| wrong(error.span(), key, what))?;
-    input.parse().map_err(|error: syn::Error| wrong(error.span(), key, what))
-}
-
 fn table(literal: &LitStr) -> syn::Result<()> {
     check_name(literal, "table", LONGEST_TABLE)?;
     let name = literal.value();
@@ -202,8 +170,4 @@ fn table(literal: &LitStr) -> syn::Result<()> {
         return Ok(());
     };
     Err(syn::Error::new(literal.span(), message))
-}
-
-fn wrong(span: Span, key: &Ident, what: &str) -> syn::Error {
-    syn::Error::new(span, format!("`{key}` takes {what}"))
 }

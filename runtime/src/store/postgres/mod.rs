@@ -160,15 +160,10 @@ impl PostgresStore {
     }
 
     async fn record(&self, commit: Commit) -> Result<Committed, AppendError> {
-        let size: usize = commit
-            .appends
-            .iter()
-            .flat_map(|append| &append.events)
-            .map(|event| event.payload.bytes().len())
-            .sum();
+        let size = write::bytes(&commit);
         if size > MOST_BYTES {
             return Err(StoreError::invalid(format!(
-                "the commit has {size} bytes of payload; at most {MOST_BYTES} can be recorded at once"
+                "the commit has {size} bytes of payload and of rows; at most {MOST_BYTES} can be recorded at once"
             ))
             .into());
         }

@@ -226,8 +226,9 @@ BEGIN
     IF of_view IS NOT NULL THEN
         SELECT b.stage INTO found_stage FROM factum_builds b
         WHERE b.view = of_view AND b.generation = of_generation FOR SHARE;
-        IF found_stage IS NULL OR found_stage = 'gone' THEN
-            RAISE EXCEPTION 'the build is gone' USING ERRCODE = 'FA004';
+        -- One that is written with commits is theirs alone.
+        IF found_stage IS NULL OR found_stage IN ('gone', 'transactional') THEN
+            RAISE EXCEPTION 'the build is not there for readers' USING ERRCODE = 'FA004';
         ELSIF is_beside <> (found_stage = 'beside') THEN
             RAISE EXCEPTION 'the build is at another stage' USING ERRCODE = 'FA005';
         END IF;

@@ -19,6 +19,7 @@ use super::{
     row,
     tail::{End, from_version, stream_key},
     text,
+    views::rounds,
 };
 use crate::{
     Version,
@@ -115,10 +116,9 @@ impl Placed {
         !self.commit.originals.is_empty()
     }
 
-    /// Of all payloads.
+    /// Of all payloads and rows.
     pub(super) fn bytes(&self) -> usize {
-        let events = self.commit.appends.iter().flat_map(|append| &append.events);
-        events.map(|event| event.payload.bytes().len()).sum()
+        bytes(&self.commit)
     }
 
     /// The answer, if the events were recorded from behind this position on.
@@ -156,6 +156,13 @@ impl Placed {
         }
         Ok(Committed { appends })
     }
+}
+
+/// How many bytes of payload and of rows the commit has.
+pub(super) fn bytes(commit: &Commit) -> usize {
+    let events = commit.appends.iter().flat_map(|append| &append.events);
+    let payloads = events.map(|event| event.payload.bytes().len());
+    payloads.chain(commit.rows.iter().map(rounds::bytes)).sum()
 }
 
 impl Place {

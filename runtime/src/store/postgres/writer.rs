@@ -17,7 +17,10 @@ use super::{
     together,
     write::{self, Outcome, Placed},
 };
-use crate::store::{AppendError, StoreError, StoreErrorKind};
+use crate::{
+    observe,
+    store::{AppendError, StoreError, StoreErrorKind},
+};
 
 /// How many commits may wait, and so how many share a statement at most. Appends beyond it wait for their turn to wait.
 const MOST_COMMITS: usize = 1024;
@@ -164,6 +167,7 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
 
 /// Records the batch.
 async fn record(link: &Link, turn: &Arc<Turn>, batch: Vec<Placed>) -> Vec<Answer> {
+    observe::group("postgres", batch.len());
     match batch.iter().all(|placed| placed.commit.rows.is_empty()) {
         true => record_plainly(link, batch).await,
         false => together::record(link, turn, batch).await,

@@ -220,7 +220,8 @@ impl File {
         uri
     }
 
-    /// Makes sure that the database is ours: looks whose it is, and makes the tables if it is nobody's.
+    /// Makes sure that the database is ours: looks whose it is, and makes the tables if it is nobody's, or what an
+    /// earlier version did not have.
     fn claim(&self, connection: &Connection) -> Result<(), StoreError> {
         let failed = |error| self.failed_opening(error);
         // Until we know, nothing is to be merged into the file, not even when we close it again.
@@ -240,7 +241,7 @@ impl File {
                 format!("{} is empty: it holds no store yet", self.name),
             ));
         }
-        if owner == Owner::Nobody {
+        if owner != Owner::Us {
             schema::create(connection, &self.name)?;
         }
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(failed)?;

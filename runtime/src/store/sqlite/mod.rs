@@ -45,7 +45,7 @@ use super::{
     Facts, Filter, IdempotencyKey, Name, Page, Position, Remembered, Snapshot, Standing, Store, StoreError,
     StoreErrorKind, StreamId, StreamPage, key::StoreKey,
 };
-use crate::{Version, read::ReadStore};
+use crate::{Version, observe, read::ReadStore};
 
 /// How often those who wait look for events of other processes.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
@@ -171,6 +171,7 @@ impl Core {
     fn try_write(&self, commit: &Commit) -> Option<Answer> {
         let mut writer = try_lock(&self.writer)?;
         let answer = writer.try_write(commit)?;
+        observe::group("sqlite", 1);
         drop(writer);
         self.publish(slice::from_ref(&answer));
         Some(answer)
@@ -179,7 +180,9 @@ impl Core {
     /// Writes the commits that `gather` gives, once it is their turn.
     fn write(&self, gather: impl FnOnce() -> Vec<Commit>) -> Vec<Answer> {
         let mut writer = lock(&self.writer);
-        let answers = writer.write(&gather());
+        let commits = gather();
+        observe::group("sqlite", commits.len());
+        let answers = writer.write(&commits);
         drop(writer);
         self.publish(&answers);
         answers

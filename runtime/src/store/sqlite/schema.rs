@@ -8,8 +8,12 @@ use crate::store::{StoreError, StoreErrorKind};
 /// What SQLite keeps in the header of a file to tell whose it is: `fctm`.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"fctm");
 
-/// The version of the tables below.
-const VERSION: i32 = 1;
+/// What makes the tables of a version from those of the version before, in order; the first one makes them. A step may count on
+/// those before it and on nothing else.
+const STEPS: [&str; 2] = [TABLES, BOOKS];
+
+/// The version that this code reads and writes.
+const VERSION: i32 = STEPS.len() as i32;
 
 /// Every text and number is there as itself, for any tool that reads SQLite.
 ///
@@ -31,9 +35,6 @@ const VERSION: i32 = 1;
 ///   and has no events is damaged, and nobody begins it anew.
 /// - `snapshots` is a cache, which may be emptied at any time: `DELETE FROM snapshots`. It names its streams itself, because
 ///   a snapshot that has no events any more must be found out as such, and not be damage.
-/// - The books of views and of those who read events begin with `factum_`, so that views can have the other names. Positions
-///   are text there: they may be those of another store, which are longer than a number of SQLite. With leading zeros, they
-///   sort. A build that is gone leaves its number.
 /// - A constraint names its category, because it may be there before the first stream is. Its claims go when it goes.
 const TABLES: &str = "
 CREATE TABLE categories (
@@ -113,6 +114,35 @@ CREATE TABLE snapshots (
     PRIMARY KEY (category, id)
 ) STRICT;
 
+-- For people.
+CREATE VIEW log AS
+SELECT position, categories.name AS category, streams.id AS id, version, events.name AS event, schema,
+       strftime('%Y-%m-%d %H:%M:%f', at / 1e6, 'unixepoch') AS at, iif(json_valid(metadata), metadata ->> '$.actor', metadata) AS actor,
+       iif(json_valid(metadata), metadata ->> '$.correlation_id', NULL) AS correlation_id,
+       iif(json_valid(metadata), metadata ->> '$.causation_id', NULL) AS causation_id,
+       iif(json_valid(metadata), metadata ->> '$.notes', NULL) AS notes, payload
+FROM events
+LEFT JOIN streams ON streams.key = events.stream
+LEFT JOIN categories ON categories.key = events.category;
+
+CREATE VIEW held AS
+WITH latest AS (SELECT value, \"constraint\", owner, max(key) FROM claim_changes GROUP BY value),
+     holders AS (SELECT value, \"constraint\", owner FROM claims WHERE value NOT IN (SELECT value FROM latest)
+                 UNION ALL SELECT value, \"constraint\", owner FROM latest WHERE owner IS NOT NULL)
+SELECT hex(value) AS value, constraints.name AS \"constraint\", categories.name AS category, streams.id AS id
+FROM holders
+LEFT JOIN constraints ON constraints.key = holders.\"constraint\"
+LEFT JOIN streams ON streams.key = holders.owner
+LEFT JOIN categories ON categories.key = streams.category;
+";
+
+/// The books of views and of those who read events.
+///
+/// - They begin with `factum_`, so that views can have the other names.
+/// - Positions are text: they may be those of another store, which are longer than a number of SQLite. With leading zeros, they
+///   sort.
+/// - A build that is gone leaves its number.
+const BOOKS: &str = "
 CREATE TABLE factum_builds (
     view        TEXT NOT NULL,    -- the table that everybody reads; another one beside it is called `view__generation`
     generation  INTEGER NOT NULL,
@@ -169,27 +199,6 @@ CREATE TABLE factum_deadlines (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX factum_deadlines_by_time ON factum_deadlines (manager, due);
-
--- For people.
-CREATE VIEW log AS
-SELECT position, categories.name AS category, streams.id AS id, version, events.name AS event, schema,
-       strftime('%Y-%m-%d %H:%M:%f', at / 1e6, 'unixepoch') AS at, iif(json_valid(metadata), metadata ->> '$.actor', metadata) AS actor,
-       iif(json_valid(metadata), metadata ->> '$.correlation_id', NULL) AS correlation_id,
-       iif(json_valid(metadata), metadata ->> '$.causation_id', NULL) AS causation_id,
-       iif(json_valid(metadata), metadata ->> '$.notes', NULL) AS notes, payload
-FROM events
-LEFT JOIN streams ON streams.key = events.stream
-LEFT JOIN categories ON categories.key = events.category;
-
-CREATE VIEW held AS
-WITH latest AS (SELECT value, \"constraint\", owner, max(key) FROM claim_changes GROUP BY value),
-     holders AS (SELECT value, \"constraint\", owner FROM claims WHERE value NOT IN (SELECT value FROM latest)
-                 UNION ALL SELECT value, \"constraint\", owner FROM latest WHERE owner IS NOT NULL)
-SELECT hex(value) AS value, constraints.name AS \"constraint\", categories.name AS category, streams.id AS id
-FROM holders
-LEFT JOIN constraints ON constraints.key = holders.\"constraint\"
-LEFT JOIN streams ON streams.key = holders.owner
-LEFT JOIN categories ON categories.key = streams.category;
 ";
 
 /// Whose a database is, as far as its header and its tables tell.
@@ -199,6 +208,8 @@ pub(super) enum Owner {
     Nobody,
     /// Ours, in the version that this code reads and writes.
     Us,
+    /// Ours, in this earlier version, of which the one of this code can be made.
+    UsBefore(usize),
     /// Ours, in this other version.
     UsOfVersion(i32),
     /// Somebody else's. The text says by what that is known.
@@ -211,7 +222,12 @@ impl Owner {
         let id: i32 = database.query_row("PRAGMA application_id", (), |row| row.get(0))?;
         let version: i32 = database.query_row("PRAGMA user_version", (), |row| row.get(0))?;
         if id == APPLICATION_ID {
-            return Ok(if version == VERSION { Self::Us } else { Self::UsOfVersion(version) });
+            return Ok(match usize::try_from(version) {
+                Ok(0) | Err(_) => Self::UsOfVersion(version),
+                Ok(before) if before < STEPS.len() => Self::UsBefore(before),
+                Ok(_) if version == VERSION => Self::Us,
+                Ok(_) => Self::UsOfVersion(version),
+            });
         }
         if id != 0 {
             return Ok(Self::SomebodyElse(format!(
@@ -232,7 +248,7 @@ impl Owner {
     /// Refuses what cannot be used: a database of somebody else, or of another version.
     pub(super) fn refuse_others(&self, file: &str) -> Result<(), StoreError> {
         match self {
-            Self::Nobody | Self::Us => Ok(()),
+            Self::Nobody | Self::Us | Self::UsBefore(_) => Ok(()),
             Self::UsOfVersion(newer) if *newer > VERSION => Err(StoreError::new(
                 StoreErrorKind::Foreign,
                 format!(
@@ -251,7 +267,7 @@ impl Owner {
     }
 }
 
-/// Makes the tables, unless another process has just done so.
+/// Makes the tables, or what is missing of them, unless another process has just done so.
 ///
 /// In one transaction, so that nobody ever sees half of them, and before the database is switched to WAL, so that the
 /// header of the file itself says whose it is from its first byte on.
@@ -260,10 +276,14 @@ pub(super) fn create(connection: &Connection, file: &str) -> Result<(), StoreErr
     let making =
         Transaction::new_unchecked(connection, TransactionBehavior::Exclusive).map_err(failed_making)?;
     let owner = Owner::of(&making).map_err(failed_making)?;
-    if owner != Owner::Nobody {
-        return owner.refuse_others(file);
+    let done = match owner {
+        Owner::Nobody => 0,
+        Owner::UsBefore(version) => version,
+        owner => return owner.refuse_others(file),
+    };
+    for step in STEPS.iter().skip(done) {
+        making.execute_batch(step).map_err(failed_making)?;
     }
-    making.execute_batch(TABLES).map_err(failed_making)?;
     making.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed_making)?;
     making.pragma_update(None, "user_version", VERSION).map_err(failed_making)?;
     making.commit().map_err(failed_making)

@@ -154,13 +154,14 @@ impl<A: Aggregate> Histories<A> {
         runner: &mut TestRunner,
     ) -> Option<Step<A::Command>> {
         let whatever_comes = fold.ended() || random.u8(..8) == 0;
+        let fitting: Vec<_> =
+            self.possible.iter().filter(|model| whatever_comes || fits::<A>(model, fold)).collect();
         let mut refused = None;
         for _ in 0..CANDIDATES {
             let command = match &self.commands.0 {
                 Source::MadeUp(make) => {
-                    let model = random.choice(&self.possible)?;
-                    if !whatever_comes && (!fits::<A>(model, fold) || ends::<A>(model) && random.u8(..8) != 0)
-                    {
+                    let model = random.choice(&fitting)?;
+                    if !whatever_comes && ends::<A>(model) && random.u8(..8) != 0 {
                         continue;
                     }
                     let sampler = Sampler::new(random.u64(1..)).pool(pool);

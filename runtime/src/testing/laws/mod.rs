@@ -32,7 +32,7 @@ use super::{
     given::{diff, pretty},
     sample::{Memory, SampleError, Sampler},
 };
-use crate::{Aggregate, Event, Fold, SampleId};
+use crate::{Aggregate, Event, Fold, SampleId, codec::compare};
 
 /// Tests that the laws which every model has to keep hold for an aggregate. Needs the feature `testing`.
 ///
@@ -56,8 +56,9 @@ use crate::{Aggregate, Event, Fold, SampleId};
 ///
 /// This is a module `laws` of tests, one for each law:
 ///
-/// - `every_event_is_reached`: commands record every event that is not `#[retired]`, and at least 30 % of the commands
-///   are accepted. Otherwise the other laws would say little.
+/// - `every_event_is_reached`: commands record every event that is not `#[retired]`, and at least 30 % of the commands of the
+///   histories are accepted. Otherwise the other laws would say little. For each step, up to 32 made-up commands are tried
+///   for one that is accepted, so a guard may well refuse most of what is made up.
 /// - `nothing_panics`: no command panics when it is decided, and none of the events that they record when it is folded.
 /// - `events_survive_json`: an event that is stored and read again is the same event.
 /// - `replay_equals_live`: the state that was built as the events happened is the one that is read back from the store.
@@ -207,7 +208,7 @@ where
         Self { histories: Histories::new(id, commands), id_given: true }
     }
 
-    /// Commands record every event that is not `#[retired]`, and at least 30 % of the commands are accepted.
+    /// Commands record every event that is not `#[retired]`, and at least 30 % of the commands of the histories are accepted.
     ///
     /// # Panics
     /// As a test does: when it is not so. The message names what was not reached, and why.
@@ -335,8 +336,13 @@ fn survives<E: Event + Debug + PartialEq>(event: &E) -> Result<(), String> {
     same("an event that is stored and read again is another", event, &read)?;
     match (event.encode(), read.encode()) {
         (Ok(before), Ok(after)) => {
-            let (before, after) = (json(&before), json(&after));
-            same("an event that was read is stored in another way", &before, &after)
+            let again = |stored: &str| {
+                E::decode(event.name(), event.schema(), stored).ok().and_then(|event| event.encode().ok())
+            };
+            if compare::differing(&again, &before, &after).is_empty() {
+                return Ok(());
+            }
+            same("an event that was read is stored in another way", &json(&before), &json(&after))
         }
         (_, Err(error)) | (Err(error), _) => Err(format!("an event cannot be stored: {error}")),
     }

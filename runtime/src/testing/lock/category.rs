@@ -9,13 +9,14 @@ use std::{
     str::FromStr,
 };
 
-use factum_lock::Payloads;
+use factum_lock::{Member, Past, Payloads};
 use serde::{Deserialize, Deserializer, de};
 
 use super::payload;
 use crate::{
     Aggregate, Decoded, Event as _, Fold,
-    model::{Change, EventModel, SchemaChange},
+    codec::compare,
+    model::{Change, EventModel, PayloadModel, SchemaChange},
     testing::sample::{Found, Sampler, TAME, sample},
 };
 
@@ -28,9 +29,16 @@ pub(super) struct MadeUp {
     pub(super) payload: String,
     /// The variants of enums that are named in it.
     variants: Vec<&'static str>,
+    /// The maps in it that take any key, by their paths.
+    maps: BTreeSet<String>,
 }
 
 impl MadeUp {
+    /// The members, by their paths, that none of these payloads has.
+    pub(super) fn new_members(&self, known: &[&str]) -> Vec<String> {
+        payload::new_members(&self.payload, known, &self.maps)
+    }
+
     /// The variants that are named in none of these payloads.
     pub(super) fn new_variants(&self, known: &[&str]) -> Vec<&'static str> {
         let unknown = |variant: &&&str| !known.iter().any(|payload| payload::names(payload, variant));
@@ -76,7 +84,8 @@ impl Category {
     /// Whether the payload can be read and is written as it was.
     pub(super) fn reads_back(&self, event: &str, schema: u32, payload: &str) -> Result<(), String> {
         let again = self.0.write_again(event, schema, payload)?;
-        if payload::same(payload, &again) {
+        let once_more = |payload: &str| self.0.write_again(event, schema, payload).ok();
+        if compare::differing(&once_more, payload, &again).is_empty() {
             return Ok(());
         }
         Err(format!(
@@ -115,7 +124,7 @@ impl<A: Aggregate> Events for Of<A> {
                 .iter()
                 .map(|field| (field.member.to_owned(), field.ty.to_owned()))
                 .collect(),
-            former: event.evolution.iter().filter_map(former).collect(),
+            past: past(event),
         };
         A::MODEL.events.iter().map(event).collect()
     }
@@ -125,13 +134,15 @@ impl<A: Aggregate> Events for Of<A> {
         let (mut shown, mut members) = (BTreeSet::new(), BTreeSet::new());
         for seed in TAME..TRIED {
             let sampler = if seed == TAME { Sampler::new(seed) } else { Sampler::new(seed).tame() };
-            let Found { value, variants: inner } =
+            let Found { value, variants: inner, maps } =
                 sampler.variant_found::<A::Event>(event).map_err(|error| error.to_string())?;
             let payload = value.encode().map_err(|error| error.to_string())?;
-            let found = payload::members(&payload);
-            // Something that is there in one payload and absent in another.
-            let presence = |(path, absent): &(String, bool)| {
-                members.contains(&(path.clone(), !absent)) && !members.contains(&(path.clone(), *absent))
+            let maps = maps.iter().filter_map(|place| place.strip_prefix(event));
+            let maps = maps.map(|path| path.strip_prefix('.').unwrap_or(path).to_owned()).collect();
+            let found = payload::members(&payload, &maps);
+            // Something that is there in one payload and absent or empty in another.
+            let presence = |(path, empty): &(String, bool)| {
+                members.contains(&(path.clone(), !empty)) && !members.contains(&(path.clone(), *empty))
             };
             if kept.is_empty()
                 || !inner.iter().all(|inner| shown.contains(inner))
@@ -141,7 +152,7 @@ impl<A: Aggregate> Events for Of<A> {
                 let variants = variants.filter(|variant| payload::names(&payload, variant)).collect();
                 shown.extend(inner);
                 members.extend(found);
-                kept.push(MadeUp { payload, variants });
+                kept.push(MadeUp { payload, variants, maps });
             }
             if kept.len() == KEPT {
                 break;
@@ -203,12 +214,36 @@ impl<A: Aggregate> Events for Of<A> {
     }
 }
 
-/// The name that the event had before, and the schema version that ended it.
-fn former(change: &SchemaChange) -> Option<(String, u32)> {
-    match change.change {
-        Change::EventRenamed { from } => Some((from.to_owned(), change.schema)),
-        _ => None,
+/// What is declared of the event's earlier schema versions.
+fn past(event: &EventModel) -> Past {
+    let changes = || event.evolution.iter().map(|SchemaChange { schema, change }| (*schema, change));
+    let member = |payload: &PayloadModel| Member {
+        name: payload.member.to_owned(),
+        since: changes()
+            .find_map(|(schema, change)| {
+                matches!(change, Change::Added { field } if *field == payload.name).then_some(schema)
+            })
+            .unwrap_or(1),
+        names: changes()
+            .filter_map(|(schema, change)| match change {
+                Change::Renamed { field, from } if *field == payload.name => {
+                    Some(((*from).to_owned(), schema))
+                }
+                _ => None,
+            })
+            .collect(),
+        flattened: payload.flattened,
+    };
+    let mut past = Past { members: event.payload.iter().map(member).collect(), ..Past::default() };
+    for (schema, change) in changes() {
+        match change {
+            Change::EventRenamed { from } => past.names.push(((*from).to_owned(), schema)),
+            Change::Removed { member } => past.removed.push(((*member).to_owned(), schema)),
+            Change::Upcast { with: Some(_) } => past.upcast = past.upcast.max(schema.checked_sub(1)),
+            Change::Upcast { with: None } | Change::Added { .. } | Change::Renamed { .. } => {}
+        }
     }
+    past
 }
 
 fn panicked(cause: &(dyn Any + Send)) -> String {

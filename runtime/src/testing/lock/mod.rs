@@ -15,11 +15,13 @@
 //!
 //! - new events and schema versions are added, with payloads of made-up values, as many as show each variant of the enums
 //!   in them (up to sixteen), and what may be absent;
-//! - what contradicts the declaration is replaced, and told on the standard error. What is stored already could not be read
+//! - what contradicts the declaration is replaced, and told on the standard error, or first if the test fails. What is stored already could not be read
 //!   any more, so this is for events of which nothing is stored, and for types that go by another name.
 //!
-//! Earlier schema versions and their payloads stay for ever. Payloads may be added by hand, from a real store for example,
-//! and edited where made-up values make no sense.
+//! Earlier schema versions and their payloads stay for ever, so what the declaration gives their members for names has to
+//! be what was published. Payloads may be added by hand, from a real store for example, and edited where made-up values make
+//! no sense: the keys of a map are values, and a list, a map or an `Option` may be empty. Of what is empty in all payloads of a
+//! version, though, nothing is known, and it could change unseen.
 //!
 //! Commit the folder. Where two branches add events, both sides' lines are kept, in any order.
 
@@ -34,8 +36,7 @@ use std::{
 };
 
 use factum_lock::{
-    Contradiction, Event, FOLDER, Kind, Lock, Mode, Payloads, UPDATE, Unreadable, VARIABLE, events_file,
-    payloads_file,
+    Contradiction, Event, FOLDER, Kind, Lock, Mode, Payloads, UPDATE, VARIABLE, events_file, payloads_file,
 };
 
 pub use category::Category;
@@ -98,8 +99,8 @@ pub fn check(
     variable: Option<&str>,
     categories: &[Category],
 ) -> Result<Vec<String>, Disagreement> {
-    let mut visit =
-        Visit { folder: folder.as_ref().join(FOLDER), replaced: Vec::new(), found: Disagreement::default() };
+    let krate = folder.as_ref();
+    let mut visit = Visit { krate, folder: krate.join(FOLDER), found: Disagreement::default() };
     match Mode::of(variable) {
         Ok(mode) => {
             let mut seen = BTreeSet::new();
@@ -116,7 +117,7 @@ pub fn check(
         }
         Err(message) => visit.found.wrong(FOLDER, message),
     }
-    if visit.found.is_empty() { Ok(visit.replaced) } else { Err(visit.found) }
+    if visit.found.is_empty() { Ok(visit.found.replaced) } else { Err(visit.found) }
 }
 
 /// What was published and what is declared do not agree.
@@ -127,6 +128,8 @@ pub struct Disagreement {
     pub problems: Vec<String>,
     /// What is declared and not published yet.
     pub unpublished: Vec<String>,
+    /// What was published before and has been replaced all the same.
+    pub replaced: Vec<String>,
 }
 
 impl Disagreement {
@@ -145,6 +148,13 @@ impl Disagreement {
 
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.replaced.is_empty() {
+            write!(f, "`{FOLDER}/` was written, and what stood there before is replaced:")?;
+            for replaced in &self.replaced {
+                write!(f, "\n- {replaced}")?;
+            }
+            f.write_str("\n")?;
+        }
         write!(f, "`{FOLDER}/` and what is declared do not agree")?;
         for problem in &self.problems {
             write!(f, "\n- {problem}")?;
@@ -162,18 +172,19 @@ impl fmt::Display for Disagreement {
 impl std::error::Error for Disagreement {}
 
 /// One run over the folder.
-struct Visit {
+struct Visit<'a> {
+    /// Where the `Cargo.toml` is.
+    krate: &'a Path,
     folder: PathBuf,
-    replaced: Vec<String>,
     found: Disagreement,
 }
 
-impl Visit {
+impl Visit<'_> {
     fn category(&mut self, category: &Category, mode: Mode) -> Result<(), String> {
         let name = category.name();
         let (events, payloads) = (events_file(name), payloads_file(name));
-        let lock = self.read(&events, |text| Lock::parse(name, text))?;
-        let golden = self.read(&payloads, |text| Payloads::parse(name, text))?;
+        let lock = Lock::read(self.krate, name)?;
+        let golden = Payloads::read(self.krate, name)?;
         if mode == Mode::Check && lock.is_none() {
             self.found.unpublished(name, format!("there is no `{FOLDER}/{events}`"));
             return Ok(());
@@ -181,45 +192,15 @@ impl Visit {
         let mut lock = lock.unwrap_or_else(|| Lock::new(name));
         let mut golden = golden.unwrap_or_else(|| Payloads::new(name));
         if mode == Mode::Update {
-            self.replace(category, &lock, &mut golden);
+            let replaced = replace(category, &lock, &mut golden);
             lock = lock.updated(&category.declared());
             self.add(category, &mut golden);
             self.write(&events, &lock.to_string())?;
+            self.found.replaced.extend(replaced);
             self.write(&payloads, &golden.to_string())?;
         }
         self.compare(category, &lock, &golden);
         Ok(())
-    }
-
-    /// Takes back what contradicts the declaration.
-    fn replace(&mut self, category: &Category, lock: &Lock, golden: &mut Payloads) {
-        let name = category.name();
-        let declared = category.declared();
-        for contradiction in lock.contradictions(&declared) {
-            let Contradiction { published: Event { name: event, schema, .. }, kind } = &contradiction;
-            let same_form = matches!(kind, Kind::Changed { .. })
-                && golden.of(event, *schema).next().is_some()
-                && golden
-                    .of(event, *schema)
-                    .all(|payload| category.reads_back(event, *schema, payload).is_ok());
-            let what = if same_form { "accepted, since its payloads are what they were" } else { "REPLACED" };
-            self.replaced.push(format!("{name}: {what}: {contradiction}"));
-        }
-        let updated = lock.updated(&declared);
-        let current = |event: &str, schema: u32| {
-            declared.iter().any(|declared| declared.name == event && declared.schema == schema)
-        };
-        let stays = |event: &str, schema: u32, payload: &str| {
-            updated.has(event, schema)
-                && (!current(event, schema) || category.reads_back(event, schema, payload).is_ok())
-        };
-        for (event, schema, payload) in
-            golden.iter().filter(|(event, schema, payload)| !stays(event, *schema, payload))
-        {
-            self.replaced
-                .push(format!("{name}: REMOVED: the payload of `{event}` (schema {schema}) {payload}"));
-        }
-        golden.retain(stays);
     }
 
     /// Makes up payloads where there are none, or none that shows what there is now.
@@ -230,7 +211,7 @@ impl Visit {
             match category.made_up(&event) {
                 Ok(made_up) => {
                     for (index, made_up) in made_up.into_iter().enumerate() {
-                        let is_new = index == 0 && !payload::new_members(&made_up.payload, &known).is_empty();
+                        let is_new = index == 0 && !made_up.new_members(&known).is_empty();
                         if known.is_empty() || is_new || !made_up.new_variants(&known).is_empty() {
                             golden.add(&event, schema, made_up.payload);
                         }
@@ -280,7 +261,10 @@ impl Visit {
             } else if declared.iter().any(|declared| declared.name == event && declared.schema == schema) {
                 category.reads_back(event, schema, payload)
             } else {
-                category.reads(event, schema, payload)
+                // What was made up may be what a function rightly refuses: text where it wants a date.
+                category.reads(event, schema, payload).map_err(|error| {
+                    format!("{error}; if nothing like it can be stored, because its values were made up, write real ones in `{FOLDER}/{}`", payloads_file(name))
+                })
             };
             if let Err(message) = result {
                 self.found
@@ -311,8 +295,8 @@ impl Visit {
                 format!("no payload of `{event}` (schema {schema}) shows `{variant}`"),
             );
         }
-        let Some(now) = made_up.first().map(|made_up| &made_up.payload) else { return };
-        let new = payload::new_members(now, &known);
+        let Some(made_up) = made_up.first() else { return };
+        let (now, new) = (&made_up.payload, made_up.new_members(&known));
         if !new.is_empty() {
             self.found.wrong(
                 category.name(),
@@ -327,31 +311,26 @@ impl Visit {
 
     /// Files of the folder that no aggregate has.
     fn strangers(&mut self, categories: &BTreeSet<&str>) {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let names = fs::read_dir(&self.folder).and_then(|entries| {
+            let name =
+                |entry: io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+            entries.map(name).collect::<io::Result<Vec<_>>>()
+        });
+        let mut names = match names {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return self.found.wrong(FOLDER, format!("it cannot be read: {error}")),
+        };
         let ours: BTreeSet<_> =
             categories.iter().flat_map(|category| [events_file(category), payloads_file(category)]).collect();
-        let mut names: Vec<_> =
-            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         for name in names {
             if [".events", ".payloads"].iter().any(|end| name.ends_with(end)) && !ours.contains(&name) {
                 self.found.wrong(
                     &name,
-                    "it belongs to none of these aggregates: name its aggregate in `locked!`; if that is gone and no store holds its streams, remove the file".to_owned(),
+                    "it belongs to none of these aggregates: name its aggregate in `locked!`; if that goes by another name now, keep its category with `#[aggregate(category = \"…\")]`; if it is gone and no store holds its streams, remove the file".to_owned(),
                 );
             }
-        }
-    }
-
-    fn read<T>(
-        &self,
-        name: &str,
-        parse: impl Fn(&str) -> Result<T, Unreadable>,
-    ) -> Result<Option<T>, String> {
-        match fs::read_to_string(self.folder.join(name)) {
-            Ok(text) => parse(&text).map(Some).map_err(|error| format!("`{FOLDER}/{name}`, {error}")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("`{FOLDER}/{name}` cannot be read: {error}")),
         }
     }
 
@@ -365,4 +344,38 @@ impl Visit {
             .and_then(|()| fs::write(path, text))
             .map_err(|error| format!("`{FOLDER}/{name}` cannot be written: {error}"))
     }
+}
+
+/// Takes back what contradicts the declaration, and gives what that is.
+fn replace(category: &Category, lock: &Lock, golden: &mut Payloads) -> Vec<String> {
+    let mut replaced = Vec::new();
+    let name = category.name();
+    let declared = category.declared();
+    for contradiction in lock.contradictions(&declared) {
+        let Contradiction { published: Event { name: event, schema, .. }, kind } = &contradiction;
+        // Earlier versions stay as they are, so the declaration has to agree with them.
+        if matches!(kind, Kind::Past(_)) {
+            continue;
+        }
+        let same_form = matches!(kind, Kind::Changed { .. })
+            && golden.of(event, *schema).next().is_some()
+            && golden.of(event, *schema).all(|payload| category.reads_back(event, *schema, payload).is_ok());
+        let what = if same_form { "accepted, since its payloads are what they were" } else { "REPLACED" };
+        replaced.push(format!("{name}: {what}: {contradiction}"));
+    }
+    let updated = lock.updated(&declared);
+    let current = |event: &str, schema: u32| {
+        declared.iter().any(|declared| declared.name == event && declared.schema == schema)
+    };
+    let stays = |event: &str, schema: u32, payload: &str| {
+        updated.has(event, schema)
+            && (!current(event, schema) || category.reads_back(event, schema, payload).is_ok())
+    };
+    for (event, schema, payload) in
+        golden.iter().filter(|(event, schema, payload)| !stays(event, *schema, payload))
+    {
+        replaced.push(format!("{name}: REMOVED: the payload of `{event}` (schema {schema}) {payload}"));
+    }
+    golden.retain(stays);
+    replaced
 }

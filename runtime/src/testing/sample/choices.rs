@@ -42,6 +42,8 @@ pub(super) struct Choices {
     recursive: BTreeMap<&'static str, BTreeSet<&'static str>>,
     /// The enums in the value, and their variants.
     variants: BTreeSet<(&'static str, &'static str)>,
+    /// The maps in the value that take any key.
+    maps: BTreeSet<String>,
 }
 
 /// A choice, and what was learnt about it.
@@ -95,6 +97,7 @@ impl Choices {
             open: Vec::new(),
             recursive: BTreeMap::new(),
             variants: BTreeSet::new(),
+            maps: BTreeSet::new(),
         }
     }
 
@@ -106,6 +109,17 @@ impl Choices {
     /// The enums in the value, and which of their variants they are.
     pub(super) fn variants(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         self.variants.iter().copied()
+    }
+
+    /// The maps in the value that take any key, by the places where they stand in its JSON.
+    pub(super) fn take_maps(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.maps)
+    }
+
+    /// A map that takes any key is made now.
+    pub(super) fn any_key(&mut self) {
+        let place = self.place_in_json();
+        self.maps.insert(place);
     }
 
     /// What a choice of a form should depend on, unless it is the first form that is wanted.
@@ -123,6 +137,7 @@ impl Choices {
         self.path.clear();
         self.open.clear();
         self.variants.clear();
+        self.maps.clear();
     }
 
     /// A choice among `limit` possibilities.
@@ -310,6 +325,20 @@ impl Choices {
             Some(Segment::Type(name)) => Some(name),
             _ => None,
         }
+    }
+
+    /// The names on the way, joined by dots, and `[]` for any element of a list or entry of a map.
+    fn place_in_json(&self) -> String {
+        let mut place = String::new();
+        for segment in &self.path {
+            match segment {
+                Segment::Name(name) if place.is_empty() => place.push_str(name),
+                Segment::Name(name) => place.extend([".", name]),
+                Segment::Index(_) => place.push_str("[]"),
+                Segment::Type(_) => {}
+            }
+        }
+        place
     }
 
     pub(super) fn path(&self) -> String {

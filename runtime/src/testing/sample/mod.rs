@@ -13,7 +13,7 @@ mod parts;
 mod source;
 mod text;
 
-use std::any::type_name;
+use std::{any::type_name, collections::BTreeSet};
 
 use serde::de::DeserializeOwned;
 
@@ -77,6 +77,10 @@ pub(crate) struct Found<T> {
     /// The enums in it, and which of their variants they are.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "the lock looks at it"))]
     pub(crate) variants: Vec<(&'static str, &'static str)>,
+    /// The maps in it that take any key, by their places in its JSON: names joined by dots, `[]` for any element of a list or
+    /// entry of a map. The first name is the variant, if one was wanted.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "the lock looks at it"))]
+    pub(crate) maps: BTreeSet<String>,
 }
 
 impl Sampler {
@@ -133,8 +137,9 @@ impl Sampler {
                     Ok(value) => {
                         choices.remember();
                         let variants = choices.variants().collect();
+                        let maps = choices.take_maps();
                         *memory = choices.memory;
-                        return Ok(Found { value, variants });
+                        return Ok(Found { value, variants, maps });
                     }
                     Err(failure) => failure,
                 };

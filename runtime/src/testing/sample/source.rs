@@ -293,6 +293,10 @@ impl<'de> Deserializer<'de> for Source<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Failure> {
         let (map, length) = self.length();
+        // Others ask in the same way, and have told their keys by now.
+        if self.choices.keys(map, &[]).is_empty() {
+            self.choices.any_key();
+        }
         self.entries(map, &[], length, visitor)
     }
 

@@ -14,7 +14,7 @@ use crate::{
 const SEED: usize = 10;
 
 /// Both databases with their programs, and what these were told.
-struct Sides {
+pub(super) struct Sides {
     databases: [Box<dyn Database>; 2],
     seeded: u64,
     /// Ours first, each with the number of its database.
@@ -23,7 +23,12 @@ struct Sides {
 }
 
 impl Sides {
-    async fn prepare(backend: &dyn Backend, streams: u64, work: Work, clients: u64) -> Result<Self, Error> {
+    pub(super) async fn prepare(
+        backend: &dyn Backend,
+        streams: u64,
+        work: Work,
+        clients: u64,
+    ) -> Result<Self, Error> {
         let databases = [backend.ours().await?, backend.by_hand().await?];
         let mut runners = Vec::new();
         for (number, database) in databases.iter().enumerate() {
@@ -36,7 +41,7 @@ impl Sides {
     }
 
     /// Each round on the streams that `streams` gives for it.
-    async fn take_turns(
+    pub(super) async fn take_turns(
         &mut self,
         rounds: usize,
         clients: u64,
@@ -54,14 +59,28 @@ impl Sides {
         .await
     }
 
-    async fn check(&mut self, name: &str) -> Result<(), Error> {
+    pub(super) async fn check(&mut self, name: &str) -> Result<(), Error> {
         for (database, acknowledged) in self.databases.iter().zip(&mut self.acknowledged) {
             check(name, &**database, self.seeded, acknowledged).await?;
         }
         Ok(())
     }
 
-    fn hands(&self) -> impl Iterator<Item = (usize, &'static str)> {
+    /// That each row of the overviews has as many edits as its stream.
+    pub(super) async fn check_overviews(&self, name: &str) -> Result<(), Error> {
+        for (database, acknowledged) in self.databases.iter().zip(&self.acknowledged) {
+            let rows = database.overview().await?;
+            let edits: u64 = rows.iter().map(|row| row.edits).sum();
+            let seeded = history(SEED).iter().filter(|(name, _)| *name == "TextChanged").count() as u64;
+            let expected = rows.len() as u64 * seeded + acknowledged.len() as u64;
+            if edits != expected || rows.len() as u64 != self.seeded / SEED as u64 {
+                return Err(format!("{name}: {expected} edits should be in the rows, {edits} are").into());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn hands(&self) -> impl Iterator<Item = (usize, &'static str)> {
         self.runners.iter().map(|(runner, _)| runner.name).enumerate().skip(1)
     }
 }

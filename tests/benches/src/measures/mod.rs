@@ -7,6 +7,7 @@ mod load;
 mod replay;
 mod signups;
 mod snapshots;
+mod views;
 
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub enum Measure {
     Import,
     /// Sign-ups, each with an address that must be unique: what the rule costs, and against programs by hand.
     Signups,
+    /// Views: filled from everything, written with commands, and seen behind them.
+    Views,
     /// Decode and fold, without a store.
     Decode,
 }
@@ -130,6 +133,11 @@ pub async fn run(measure: Measure, backend: &dyn Backend, effort: Effort) -> Res
         Measure::Replay if backend.is_durable() => rows.push(replay::replay(backend, effort).await?),
         Measure::Import if backend.is_durable() => rows.push(import::import(backend, effort).await?),
         Measure::Signups if backend.is_durable() => rows.extend(signups::sign_ups(backend, effort).await?),
+        Measure::Views if backend.is_durable() && backend.name() != "JetStream" => {
+            rows.push(views::fill(backend, effort).await?);
+            rows.extend(views::transactional(backend, effort).await?);
+            rows.push(views::seen(backend, effort).await?);
+        }
         Measure::Decode if !backend.is_durable() => rows.push(decode::decode(effort).await?),
         _ => {}
     }

@@ -104,6 +104,27 @@ pub(in super::super) fn arrange<'a>(
     rows.groups(singly)
 }
 
+/// How many bytes a change takes, about.
+pub(in super::super) fn bytes(op: &RowOp) -> usize {
+    let row = |row: &[Value]| row.iter().map(size).sum::<usize>();
+    let columns = |columns: &[(usize, Value)]| columns.iter().map(|(_, value)| size(value)).sum::<usize>();
+    let change = match &op.change {
+        RowChange::Put(values) | RowChange::Ensure(values) => row(values),
+        RowChange::Set(values) | RowChange::Add(values) => columns(values),
+        RowChange::Swap { from, to } => from.iter().chain(to).map(|values| row(values)).sum(),
+        RowChange::Remove => 0,
+    };
+    row(&op.key) + change
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Text(text) | Value::Json(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 8,
+    }
+}
+
 #[derive(Default)]
 struct Rows<'a> {
     tables: Vec<&'a Arc<Table>>,

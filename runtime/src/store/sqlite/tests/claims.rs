@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{super::record::record, groups::together, *};
+use super::{
+    super::{connection::Session, holders::Holders, record::record},
+    groups::together,
+    *,
+};
 
 const NAME: Name = Name::from_static("thing.name");
 
@@ -252,6 +256,42 @@ async fn whoever_holds_a_value_holds_it_until_it_is_released() {
             "{seed}"
         );
     }
+}
+
+/// What fails on its way into its place is late still, and is sorted in with the others the next time.
+#[tokio::test]
+async fn a_value_that_was_not_sorted_in_is_not_lost() {
+    let store = SqliteStore::open(SqliteOptions::in_memory()).await.unwrap();
+    constrained(&store).await;
+    store.append(with(made("a"), vec![take("first", "a")])).await.unwrap();
+    let values = (0..200_u128).map(|value| (value << 64).to_be_bytes());
+    let held = lock(&store.core.writer).change(|session| {
+        let Session { connection, holders, .. } = session;
+        let key = |table| {
+            let select = format!("SELECT max(key) FROM {table}");
+            connection.query_row(&select, (), |row| row.get::<_, i64>(0)).unwrap()
+        };
+        let (constraint, owner) = (key("constraints"), key("streams"));
+        let refuse =
+            "CREATE TEMP TRIGGER refuse BEFORE INSERT ON claims WHEN (SELECT count(*) FROM claims) = 10
+                      BEGIN SELECT RAISE(ABORT, 'refused'); END";
+        connection.execute_batch(refuse).unwrap();
+        let mut failed = 0;
+        for value in values.clone() {
+            if holders.take(connection, &value, constraint, owner).is_err() {
+                failed += 1;
+                connection.execute_batch("DROP TRIGGER refuse").unwrap();
+            }
+        }
+        assert_eq!(failed, 1);
+        assert!(rows(connection, "claims") > 64, "they were sorted in");
+        // As whoever comes next finds them.
+        *holders = Holders::default();
+        holders.look(connection, None).unwrap();
+        let holder = |value| holders.of(connection, &value).unwrap();
+        Ok::<_, StoreError>(values.clone().filter(|value| holder(*value) == Some(owner)).count())
+    });
+    assert_eq!(held.unwrap(), 200);
 }
 
 /// Commits and other changes wait in one queue.

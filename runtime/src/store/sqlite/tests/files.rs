@@ -3,7 +3,11 @@
 use std::{fs, time::Duration};
 
 use super::*;
-use crate::{Metadata, store::Durability};
+use crate::{
+    Metadata,
+    read::ReadStore as _,
+    store::{Durability, Name},
+};
 
 /// Opening must fail, with this kind and text, and leave the bytes as they are.
 async fn refused(folder: &Folder, kind: StoreErrorKind, text: &str) {
@@ -73,8 +77,35 @@ async fn a_foreign_log_is_not_merged() {
 async fn a_file_of_a_newer_version_is_refused() {
     let folder = Folder::new();
     drop(folder.open().await.unwrap());
-    folder.sql().execute_batch("PRAGMA user_version = 2").unwrap();
+    folder.sql().execute_batch("PRAGMA user_version = 3").unwrap();
     refused(&folder, StoreErrorKind::Foreign, "written by a newer version").await;
+}
+
+/// As the first version made it, which knew no views.
+#[tokio::test]
+async fn a_file_of_an_earlier_version_is_brought_up_to_date() {
+    let folder = Folder::new();
+    let store = folder.open().await.unwrap();
+    store.append(commit("a", Expected::NoStream, &["Made"])).await.unwrap();
+    drop(store);
+    let books = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'factum\\_%' ESCAPE '\\'";
+    let named = |connection: &rusqlite::Connection| -> Vec<String> {
+        let mut found = connection.prepare(books).unwrap();
+        found.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let connection = folder.sql();
+    let before = named(&connection);
+    assert_eq!(before.len(), 6, "{before:?}");
+    for book in &before {
+        connection.execute_batch(&format!("DROP TABLE {book}")).unwrap();
+    }
+    connection.execute_batch("PRAGMA user_version = 1").unwrap();
+    drop(connection);
+
+    let store = folder.open().await.unwrap();
+    assert_eq!(versions(&store, "a").await, 1);
+    assert_eq!(store.builds(&Name::from_static("todo")).await.unwrap(), []);
+    assert_eq!(named(&folder.sql()), before);
 }
 
 #[tokio::test]

@@ -26,6 +26,13 @@ const SIGN_UP: &str = "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(4
     taken AS (INSERT INTO by_hand.addresses (address, stream) SELECT lower(address), stream FROM u) \
     INSERT INTO by_hand.events (stream, version, name, payload) SELECT stream, version, name, payload FROM u";
 
+/// The same, and each changes its row of the overview.
+const VIEWED: &str = "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(42)), \
+    u AS (SELECT u.* FROM turn, unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[]) \
+    AS u (stream, version, name, payload, number, text)), \
+    viewed AS (UPDATE by_hand.overview AS o SET text = u.text, edits = o.edits + 1 FROM u WHERE o.number = u.number) \
+    INSERT INTO by_hand.events (stream, version, name, payload) SELECT stream, version, name, payload FROM u";
+
 /// How many commands stand in different lines.
 const LANES: u64 = 4096;
 
@@ -39,6 +46,8 @@ struct Request {
     payload: String,
     /// An address that is taken, of those who sign up.
     address: Option<String>,
+    /// A row of the overview and its text.
+    view: Option<(i64, String)>,
     /// Whether it was recorded; `false` is a conflict.
     written: oneshot::Sender<bool>,
 }
@@ -56,7 +65,9 @@ impl Grouped {
     pub(super) async fn open(url: &str) -> Result<Arc<Self>, Error> {
         let (loads, writer) = (connect(url).await?, connect(url).await?);
         let (select, append) = (loads.prepare(LOAD).await?, writer.prepare(APPEND).await?);
-        let append = [append, writer.prepare(SIGN_UP).await?];
+        // Without the table of the overview there is nothing that would use it.
+        let viewed = writer.prepare(VIEWED).await.unwrap_or_else(|_| append.clone());
+        let append = [append, writer.prepare(SIGN_UP).await?, viewed];
         let (appends, requests) = mpsc::channel(MOST);
         tokio::spawn(work_off(writer, append, requests));
         let lanes = (0..LANES).map(|_| Mutex::default()).collect();
@@ -66,6 +77,13 @@ impl Grouped {
 
 impl Program for Grouped {
     async fn execute(&self, stream: u64, text: String) -> Result<(), Error> {
+        self.command(stream, text, false).await
+    }
+}
+
+impl Grouped {
+    async fn command(&self, stream: u64, text: String, viewed: bool) -> Result<(), Error> {
+        let view = viewed.then(|| (stream as i64, text.clone()));
         let lane = self.lanes.get((stream % LANES) as usize).ok_or("no lane")?;
         let _turn = lane.lock().await;
         let (stream, command) = (stream_name(stream), Command::ChangeText { text });
@@ -79,6 +97,7 @@ impl Program for Grouped {
                 name,
                 payload,
                 address: None,
+                view: view.clone(),
                 written,
             };
             self.appends.send(request).await.map_err(|_| "closed")?;
@@ -86,6 +105,15 @@ impl Program for Grouped {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Commands whose rows are written with them.
+pub(super) struct Viewed(pub(super) Arc<Grouped>);
+
+impl Program for Viewed {
+    async fn execute(&self, stream: u64, text: String) -> Result<(), Error> {
+        self.0.command(stream, text, true).await
     }
 }
 
@@ -98,15 +126,22 @@ impl Program for SignUps {
         let payload = serde_json::json!({ "email": address }).to_string();
         let (written, answer) = oneshot::channel();
         let stream = format!("member-{}", uuid::Uuid::now_v7());
-        let request =
-            Request { stream, version: 1, name: "Registered", payload, address: Some(address), written };
+        let request = Request {
+            stream,
+            version: 1,
+            name: "Registered",
+            payload,
+            address: Some(address),
+            view: None,
+            written,
+        };
         self.0.appends.send(request).await.map_err(|_| "closed")?;
         if answer.await? { Ok(()) } else { Err("the address is taken".into()) }
     }
 }
 
 /// All that wait share a statement. If one of them comes too late, nothing of it happened, and each has its own.
-async fn work_off(client: Client, append: [Statement; 2], mut requests: mpsc::Receiver<Request>) {
+async fn work_off(client: Client, append: [Statement; 3], mut requests: mpsc::Receiver<Request>) {
     let mut batch = Vec::new();
     while requests.recv_many(&mut batch, MOST).await > 0 {
         let together = write(&client, &append, &batch).await;
@@ -125,14 +160,20 @@ async fn work_off(client: Client, append: [Statement; 2], mut requests: mpsc::Re
 }
 
 /// `Ok(false)`: the only one came too late.
-async fn write(client: &Client, append: &[Statement; 2], batch: &[Request]) -> Result<bool, PostgresError> {
+async fn write(client: &Client, append: &[Statement; 3], batch: &[Request]) -> Result<bool, PostgresError> {
     let streams: Vec<_> = batch.iter().map(|request| request.stream.as_str()).collect();
     let versions: Vec<_> = batch.iter().map(|request| request.version).collect();
     let names: Vec<_> = batch.iter().map(|request| request.name).collect();
     let payloads: Vec<_> = batch.iter().map(|request| request.payload.as_str()).collect();
     let addresses: Vec<_> = batch.iter().filter_map(|request| request.address.as_deref()).collect();
-    let [append, sign_up] = append;
+    let [append, sign_up, viewed] = append;
+    let rows: Vec<_> = batch.iter().filter_map(|request| request.view.as_ref()).collect();
+    let numbers: Vec<_> = rows.iter().map(|(number, _)| *number).collect();
+    let texts: Vec<_> = rows.iter().map(|(_, text)| text.as_str()).collect();
     let written = match addresses.len() == batch.len() {
+        false if rows.len() == batch.len() => {
+            client.execute(viewed, &[&streams, &versions, &names, &payloads, &numbers, &texts]).await
+        }
         true => client.execute(sign_up, &[&streams, &versions, &names, &payloads, &addresses]).await,
         false => client.execute(append, &[&streams, &versions, &names, &payloads]).await,
     };

@@ -1,17 +1,23 @@
 //! By hand on tokio-postgres: one table.
 
-use std::{ops::Range, pin::pin, sync::Arc};
+use std::{
+    ops::Range,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::TryStreamExt;
 use tokio_postgres::{Client, NoTls, Statement};
 
 use super::{
-    grouped::{Grouped, SignUps},
+    grouped::{Grouped, SignUps, Viewed},
     plain::Plain,
+    view,
 };
 use crate::{
     Error, Fact,
-    database::{Answer, Database, Runner, Watch, Work},
+    database::{Answer, Database, Entry, Runner, Watch, Work},
     hand::{self, Event, Incident},
 };
 
@@ -128,9 +134,25 @@ impl Database for ByHand {
                 Work::SignUp => {
                     vec![Runner::new("grouped", &Arc::new(SignUps(Grouped::open(&self.url).await?)))]
                 }
+                Work::Viewed => {
+                    view::fill(&self.client).await?;
+                    vec![Runner::new("grouped", &Arc::new(Viewed(Grouped::open(&self.url).await?)))]
+                }
                 Work::Append | Work::SignUpFreely => Vec::new(),
             })
         })
+    }
+
+    fn fill(&self) -> Answer<'_, Duration> {
+        Box::pin(async move {
+            let began = Instant::now();
+            view::fill(&self.client).await?;
+            Ok(began.elapsed())
+        })
+    }
+
+    fn overview(&self) -> Answer<'_, Vec<Entry>> {
+        Box::pin(view::overview(&self.client))
     }
 
     fn load(&self, stream: u64) -> Answer<'_, u64> {

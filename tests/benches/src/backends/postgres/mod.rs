@@ -3,6 +3,7 @@
 mod grouped;
 mod hand;
 mod plain;
+mod view;
 
 use factum_tests::postgres::Postgres as Server;
 

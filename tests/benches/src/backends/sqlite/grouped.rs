@@ -10,11 +10,11 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::hand::{connect, insert, load, stream_name, take};
+use super::hand::{connect, insert, load, stream_name, take, view};
 use crate::{
     Error, Fact,
     database::{Program, address},
-    hand::{Command, Incident, decide},
+    hand::{Command, Event, Incident, TextChanged, decide},
 };
 
 /// How many appends share a transaction at most.
@@ -26,6 +26,8 @@ struct Request {
     facts: Vec<Fact>,
     /// An address that is taken.
     address: Option<String>,
+    /// A row of the overview and its text.
+    view: Option<(i64, String)>,
     /// Whether it was recorded; `false` is a conflict.
     reply: oneshot::Sender<bool>,
 }
@@ -70,12 +72,19 @@ impl Grouped {
 
 impl Program for Grouped {
     async fn execute(&self, stream: u64, text: String) -> Result<(), Error> {
-        let (stream, command) = (stream_name(stream), Command::ChangeText { text });
+        self.command(stream, text, false).await
+    }
+}
+
+impl Grouped {
+    async fn command(&self, number: u64, text: String, viewed: bool) -> Result<(), Error> {
+        let (stream, command) = (stream_name(number), Command::ChangeText { text: text.clone() });
         loop {
             let (state, version) = self.load(&stream)?;
             let facts = decide(state.as_ref(), command.clone())?;
             let (reply, answer) = oneshot::channel();
-            let request = Request { stream: stream.clone(), version, facts, address: None, reply };
+            let view = viewed.then(|| (number as i64, text.clone()));
+            let request = Request { stream: stream.clone(), version, facts, address: None, view, reply };
             self.writer.as_ref().ok_or("closed")?.send(request).map_err(|_| "the writer is gone")?;
             if answer.await? {
                 return Ok(());
@@ -94,6 +103,10 @@ fn write(connection: &Connection, batch: Vec<Request>) -> Result<(), Error> {
         for (fact, version) in facts.iter().zip(request.version + 1..) {
             recorded &= insert(&transaction, &request.stream, version, fact).is_ok();
         }
+        if let (true, Some((number, text))) = (recorded, &request.view) {
+            let event = Event::TextChanged(TextChanged { text: text.clone() });
+            view(&transaction, *number, event)?;
+        }
         outcomes.push(recorded);
     }
     transaction.commit()?;
@@ -101,6 +114,16 @@ fn write(connection: &Connection, batch: Vec<Request>) -> Result<(), Error> {
         let _ = request.reply.send(recorded);
     }
     Ok(())
+}
+
+/// Commands whose rows are written with them.
+#[derive(Debug)]
+pub(super) struct Viewed(pub(super) Grouped);
+
+impl Program for Viewed {
+    async fn execute(&self, stream: u64, text: String) -> Result<(), Error> {
+        self.0.command(stream, text, true).await
+    }
 }
 
 /// Sign-ups: the stream is new, so there is nothing to load.
@@ -117,6 +140,7 @@ impl Program for SignUps {
             version: 0,
             facts: vec![("Registered", payload)],
             address: Some(address),
+            view: None,
             reply,
         };
         self.0.writer.as_ref().ok_or("closed")?.send(request).map_err(|_| "the writer is gone")?;

@@ -4,14 +4,15 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, params};
 
-use super::grouped::{Grouped, SignUps};
+use super::grouped::{Grouped, SignUps, Viewed};
 use crate::{
     Error, Fact,
-    database::{Answer, Database, Program, Runner, Watch, Work},
+    database::{Answer, Database, Entry, Program, Runner, Watch, Work},
     hand::{self, Command, Event, Incident, decide},
 };
 
@@ -25,6 +26,23 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS events (
     UNIQUE (stream, version)
 );
 CREATE TABLE IF NOT EXISTS addresses (address TEXT PRIMARY KEY, stream TEXT NOT NULL) WITHOUT ROWID";
+
+const OVERVIEW: &str = "DROP TABLE IF EXISTS overview;
+CREATE TABLE overview (
+    number INTEGER PRIMARY KEY,
+    text TEXT NOT NULL,
+    assignee INTEGER,
+    open INTEGER NOT NULL,
+    edits INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS read (position INTEGER NOT NULL);
+DELETE FROM read;
+INSERT INTO read VALUES (0)";
+
+/// How many events are taken in a transaction.
+const BATCH: i64 = 1000;
+const NEXT: &str =
+    "SELECT position, stream, name, payload FROM events WHERE position > ?1 ORDER BY position LIMIT ?2";
 
 const LOAD: &str = "SELECT name, payload FROM events WHERE stream = ?1 ORDER BY version";
 const ADDRESS: &str = "INSERT INTO addresses (address, stream) VALUES (?1, ?2)";
@@ -82,6 +100,51 @@ pub(super) fn take(connection: &Connection, address: &str, stream: &str) -> rusq
     connection.prepare_cached(ADDRESS)?.execute(params![address.to_lowercase(), stream]).map(drop)
 }
 
+/// Writes what an event does to the overview.
+pub(super) fn view(connection: &Connection, number: i64, event: Event) -> rusqlite::Result<()> {
+    let write = |sql: &str, parameters: &[&dyn rusqlite::ToSql]| {
+        connection.prepare_cached(sql)?.execute(parameters).map(drop)
+    };
+    match event {
+        Event::Reported(hand::Reported { text, .. }) => write(
+            "INSERT INTO overview (number, text, assignee, open, edits) VALUES (?1, ?2, NULL, 1, 0)",
+            &[&number, &text],
+        ),
+        Event::TextChanged(hand::TextChanged { text }) => {
+            write("UPDATE overview SET text = ?2, edits = edits + 1 WHERE number = ?1", &[&number, &text])
+        }
+        Event::Assigned(hand::Assigned { to, .. }) => {
+            write("UPDATE overview SET assignee = ?2 WHERE number = ?1", &[&number, &(to as i64)])
+        }
+        Event::Closed(_) => write("UPDATE overview SET open = 0 WHERE number = ?1", &[&number]),
+        Event::Reopened(_) => write("UPDATE overview SET open = 1 WHERE number = ?1", &[&number]),
+        Event::Removed => write("DELETE FROM overview WHERE number = ?1", &[&number]),
+    }
+}
+
+/// The number of a stream.
+pub(super) fn stream_number(stream: &str) -> i64 {
+    stream.strip_prefix("incident-").and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+/// Reads a batch of events behind the position and writes the rows, in a transaction. Whether there was any.
+fn fill_some(connection: &Connection, position: &mut i64) -> Result<bool, Error> {
+    let transaction = connection.unchecked_transaction()?;
+    let before = *position;
+    let mut select = transaction.prepare_cached(NEXT)?;
+    let mut rows = select.query(params![before, BATCH])?;
+    while let Some(row) = rows.next()? {
+        *position = row.get(0)?;
+        let number = stream_number(row.get_ref(1)?.as_str()?);
+        view(&transaction, number, Event::decode(row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?)?)?;
+    }
+    drop(rows);
+    drop(select);
+    transaction.execute("UPDATE read SET position = ?1", [*position])?;
+    transaction.commit()?;
+    Ok(*position > before)
+}
+
 /// The name of a stream.
 pub(super) fn stream_name(stream: u64) -> String {
     format!("incident-{stream}")
@@ -135,8 +198,40 @@ impl Database for ByHand {
                 Work::SignUp => {
                     vec![Runner::new("grouped", &Arc::new(SignUps(Grouped::open(&self.path)?)))]
                 }
+                Work::Viewed => {
+                    self.fill().await?;
+                    vec![Runner::new("grouped", &Arc::new(Viewed(Grouped::open(&self.path)?)))]
+                }
                 Work::Append | Work::SignUpFreely => Vec::new(),
             })
+        })
+    }
+
+    fn fill(&self) -> Answer<'_, Duration> {
+        Box::pin(async move {
+            let connection = self.single.lock();
+            connection.execute_batch(OVERVIEW)?;
+            let (began, mut position) = (Instant::now(), 0);
+            while fill_some(&connection, &mut position)? {}
+            Ok(began.elapsed())
+        })
+    }
+
+    fn overview(&self) -> Answer<'_, Vec<Entry>> {
+        Box::pin(async move {
+            let connection = self.single.lock();
+            let mut select = connection
+                .prepare("SELECT number, text, assignee, open, edits FROM overview ORDER BY number")?;
+            let entry = |row: &rusqlite::Row<'_>| {
+                Ok(Entry {
+                    number: row.get::<_, i64>(0)?.unsigned_abs(),
+                    text: row.get(1)?,
+                    assignee: row.get::<_, Option<i64>>(2)?.map(i64::unsigned_abs),
+                    open: row.get(3)?,
+                    edits: row.get::<_, i64>(4)?.unsigned_abs(),
+                })
+            };
+            Ok(select.query_map((), entry)?.collect::<Result<_, _>>()?)
         })
     }
 
