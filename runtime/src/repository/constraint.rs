@@ -89,7 +89,7 @@ pub(super) async fn in_force<A: Aggregate>(store: &dyn Store, beside: &Company) 
     let category = Name::from_static(A::CATEGORY);
     let known = names::<A>(beside);
     let begun = Instant::now();
-    let mut again = false;
+    let (mut again, mut kept_out) = (false, None);
     loop {
         let on_record = store.constraints(&category).await?;
         if let Some((unknown, _)) = on_record.iter().find(|(name, _)| !known.contains(name)) {
@@ -102,8 +102,10 @@ pub(super) async fn in_force<A: Aggregate>(store: &dyn Store, beside: &Company) 
         let Some(missing) = missing else { return Ok(()) };
         let empty = is_empty(store, &category).await?;
         match standing(missing) {
-            None if empty => {
+            // Also where somebody else has put it there: only who has done so himself knows that others know it.
+            _ if empty && kept_out != Some(missing.constraint) => {
                 store.constrain(&constraint::<A>(missing), Some(Standing::Building)).await?;
+                kept_out = Some(missing.constraint);
             }
             // The events may be of somebody who has put it on record since it was looked for.
             None if !again => again = true,
