@@ -190,6 +190,43 @@ async fn the_view_misses_who_took_it_since_it_was_read() {
     }
 }
 
+/// The second one closes.
+#[derive(Clone, Default)]
+struct OneShopForEachAddress(Arc<AtomicU32>);
+
+impl OnDuplicate for OneShopForEachAddress {
+    type Aggregate = Shop;
+
+    async fn settle(&self, duplicate: &Duplicate, delivery: &Delivery<'_>) -> Result<(), HandlerError> {
+        assert_eq!(duplicate.field, "address");
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let second = duplicate.second.parse_id::<Shop>()?;
+        delivery.execute::<Shop>(&second, ShopCommand::Close).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_got_past_the_view_is_settled_where_somebody_is_told() {
+    for (_directory, store) in stores().await {
+        let told = OneShopForEachAddress::default();
+        let app = app(&store).on_duplicate(told.clone()).start().await.unwrap();
+        let shops = app.repository::<Shop>();
+        app.shutdown().await;
+        for number in 1..=3 {
+            shops.execute(&number, open("Harbour 1")).await.unwrap();
+        }
+        let app = super::app(&store).on_duplicate(told.clone()).start().await.unwrap();
+        caught_up(&app, "duplicates of shop").await;
+        let shops = app.repository::<Shop>();
+        for number in 1..=3 {
+            assert_eq!(shops.load(&number).await.unwrap().unwrap().ended, number > 1);
+        }
+        assert_eq!(told.0.load(Ordering::Relaxed), 2);
+        app.shutdown().await;
+    }
+}
+
 #[tokio::test]
 async fn who_cannot_ask_the_view_takes_nothing() {
     let store = factum::open("memory:").await.unwrap();
@@ -288,7 +325,7 @@ async fn what_happened_while_nobody_looked_is_found_at_the_next_start() {
 #[tokio::test]
 async fn each_place_has_its_price() {
     const COMMANDS: u64 = 200;
-    for (_directory, store) in stores().await {
+    for (directory, store) in stores().await {
         let told = FirstComeFirstServed::default();
         let app = app(&store).unique::<Shop>().on_duplicate(told).start().await.unwrap();
         let (members, shops, clerks) =
@@ -312,8 +349,9 @@ async fn each_place_has_its_price() {
         caught_up(&app, "unique_shop").await;
         caught_up(&app, "duplicates of clerk").await;
         let each = |all: Duration| all / COMMANDS as u32;
+        let place = if directory.is_some() { "in a file" } else { "in memory" };
         println!(
-            "{store:?}: append {:?}, view {:?}, after {:?} a command; all looked at {:?} later",
+            "{place}: append {:?}, view {:?}, after {:?} a command; all looked at {:?} later",
             each(append),
             each(view),
             each(after),

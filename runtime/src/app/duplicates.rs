@@ -1,15 +1,15 @@
-//! Unique values that are enforced after the commit: whoever took a value that another one had is found, and somebody is told.
+//! Unique values that the store does not enforce: whoever took a value that another one had is found behind the commit, and
+//! somebody is told.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     AppView, Core,
-    holders::{Holders, holders_of, holding},
+    holders::{holders_of, holding},
 };
 use crate::{
     Aggregate, Duplicate,
     handler::{Delivery, Everything, Handler, HandlerError, OnDuplicate, Unavailable},
-    model::Enforce,
     read::Value,
     store::{Filter, Name, RecordedEvent, StoreError},
 };
@@ -31,7 +31,9 @@ pub(super) struct Finding<D> {
 
 impl<D: OnDuplicate> Finding<D> {
     pub(super) fn new(told: D, core: &Core) -> Self {
-        let own = |place: &&Arc<AppView>| place.view.name() == Holders::<D::Aggregate>::NAME;
+        let own = |place: &&Arc<AppView>| {
+            place.view.kept().is_some_and(|kept| kept.category == D::Aggregate::CATEGORY)
+        };
         let place = core.views.iter().find(own).cloned();
         Self { name: name(D::Aggregate::CATEGORY), told, place }
     }
@@ -66,19 +68,21 @@ impl<D: OnDuplicate> Handler for Finding<D> {
             );
         };
         let since_now = Value::position(event.position);
+        let mut outcome = Ok(());
         for (unique, columns) in kept.columns() {
             let Some((value, since)) = own.held(columns) else { continue };
-            if unique.enforce != Enforce::After || *since != since_now {
+            if *since != since_now {
                 continue;
             }
             let first = holders_of(place, kept, columns, (value.clone(), 1)).await.map_err(away)?.pop();
             if let Some(first) = first.filter(|first| first.stream != event.stream) {
                 let (first, second) = (first.stream, event.stream.clone());
                 let duplicate = Duplicate { field: unique.field, first, second };
-                self.told.settle(&duplicate, &delivery.part(unique.field)).await?;
+                // One field that cannot be settled keeps no other from it.
+                outcome = outcome.and(self.told.settle(&duplicate, &delivery.part(unique.field)).await);
             }
         }
-        Ok(())
+        outcome
     }
 }
 

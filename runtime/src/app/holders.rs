@@ -3,7 +3,7 @@
 //! ```text
 //!  Beside::holders      before a commit: enforce = view      beside.rs
 //!    │
-//!  holders_of ◄─ duplicates behind a commit: enforce = after  duplicates.rs
+//!  holders_of ◄─ duplicates, behind a commit                  duplicates.rs
 //!    │
 //!  a row for each aggregate: what it holds, since when
 //!    │
@@ -17,6 +17,7 @@ use crate::{
     Aggregate, Fold, Version,
     model::{Enforce, UniqueModel},
     read::{ColumnType, Condition, Query, Table, TableColumn, Test, Value, Values},
+    reader::caught,
     repository::{self, LoadError},
     store::{
         BoxFuture, ClaimValue, Filter, Name, RecordedEvent, Store, StoreError, StoreErrorKind, StreamId,
@@ -179,7 +180,7 @@ impl<A: Aggregate> Holders<A> {
     };
     const WRITTEN: &'static (usize, [u8; LONGEST]) = &written(A::CATEGORY);
     /// The name of the table.
-    pub(super) const NAME: &'static str = match Self::WRITTEN.1.split_at_checked(Self::WRITTEN.0) {
+    const NAME: &'static str = match Self::WRITTEN.1.split_at_checked(Self::WRITTEN.0) {
         Some((name, _)) => match str::from_utf8(name) {
             Ok(name) => name,
             Err(_) => PREFIX,
@@ -201,19 +202,7 @@ impl<A: Aggregate> Holders<A> {
         before: Option<&Values>,
     ) -> Result<Option<Values>, FoldFailed> {
         let Some((index, first)) = events.first() else { return Ok(None) };
-        let failed = |error: ProjectError| FoldFailed::Event(*index, error);
-        let id = first.stream.parse_id::<A>().map_err(|error| failed(error.into()))?;
-        let mut fold = match first.version {
-            Version::FIRST => Fold::<A>::new(id),
-            version => {
-                let before = Version::from(version.get() - 1);
-                let loaded = repository::fold_at(&self.events, &first.stream, &id, before).await;
-                loaded.map_err(|error| match error {
-                    LoadError::Store { cause, .. } => FoldFailed::Store(cause),
-                    other => failed(ProjectError::other(other)),
-                })?
-            }
-        };
+        let mut fold = self.fold_before(*index, first).await?;
         let mut row = match before {
             Some(row) => row.clone(),
             None => {
@@ -226,6 +215,22 @@ impl<A: Aggregate> Holders<A> {
             self.take(&mut fold, event, &mut row).map_err(|error| FoldFailed::Event(*index, error))?;
         }
         Ok(Some(row))
+    }
+
+    /// The aggregate before this event.
+    async fn fold_before(&self, index: usize, event: &RecordedEvent) -> Result<Fold<A>, FoldFailed> {
+        let failed = |error| FoldFailed::Event(index, error);
+        let id = event.stream.parse_id::<A>().map_err(|error| failed(error.into()))?;
+        let before = match event.version.get() {
+            0 | 1 => return Ok(Fold::new(id)),
+            version => Version::from(version - 1),
+        };
+        match caught(repository::fold_at(&self.events, &event.stream, &id, before)).await {
+            Ok(Ok(fold)) => Ok(fold),
+            Ok(Err(LoadError::Store { cause, .. })) => Err(FoldFailed::Store(cause)),
+            Ok(Err(error)) => Err(failed(ProjectError::other(error))),
+            Err(panic) => Err(failed(ProjectError::other(panic))),
+        }
     }
 
     /// One event more.

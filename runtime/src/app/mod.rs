@@ -155,9 +155,10 @@ impl App {
     ///
     /// Who took a value a moment ago: from the commit until the table has taken in its events, some milliseconds usually, as
     /// long as it lags if it is behind ([`RunningApp::status`]), and for ever where its event is a dead letter of the table. Two
-    /// that take the same value within that time both get it; nobody is told. A value that was given back is taken still for as
-    /// long. Programs that write without `factum` are not stopped either. Where one of these must not be, `enforce = append` is
-    /// the place.
+    /// that take the same value within that time both get it, and nobody is told unless the app has
+    /// [`on_duplicate`](Self::on_duplicate) for the aggregate as well. A value that was given back is taken still for as long.
+    /// Programs that write without `factum` are not stopped either. Where one of these must not be, `enforce = append` is the
+    /// place.
     pub fn unique<A: Aggregate>(mut self) -> Self {
         let id = TypeId::of::<Holders<A>>();
         if self.views.iter().all(|(view, _)| view.id() != id) {
@@ -168,7 +169,8 @@ impl App {
     }
 
     /// Adds who is told of duplicates of an aggregate whose fields are `#[unique(enforce = after)]`, and says what becomes of
-    /// them; what [`unique`](Self::unique) adds is added too. It is a reader called `duplicates of <category>`.
+    /// them; what [`unique`](Self::unique) adds is added too. Of fields with `enforce = view`, it is told of those that got
+    /// past the view. It is a reader called `duplicates of <category>`.
     pub fn on_duplicate<D: OnDuplicate>(self, told: D) -> Self {
         let mut app = self.unique::<D::Aggregate>();
         app.handlers.push(AnyHandler::duplicates(told));

@@ -1,12 +1,12 @@
-//! What becomes of duplicates: for values that are unique with `enforce = after`.
+//! What becomes of duplicates: for unique values that the store does not enforce.
 
 use std::future::Future;
 
 use super::{Delivery, HandlerError};
 use crate::{Aggregate, Duplicate};
 
-/// Says what becomes of two aggregates that have a value which is `#[unique(enforce = after)]`: the business's own way out, such
-/// as a command that takes the value from the second one, or a mail. Given to an app with
+/// Says what becomes of two aggregates that have a value which is `#[unique(enforce = after)]`, or `view`: the business's own way
+/// out, such as a command that takes the value from the second one, or a mail. Given to an app with
 /// [`App::on_duplicate`](crate::App::on_duplicate).
 ///
 /// ```
@@ -49,6 +49,9 @@ use crate::{Aggregate, Duplicate};
 /// that hold one value, the second and the third, each with the first. Until then both hold it: from the second commit until
 /// the command of [`settle`](Self::settle), some milliseconds usually, longer if the reader is behind. A duplicate that is none
 /// any more when it is looked at is not told.
+///
+/// What the table of [`App::unique`](crate::App::unique) cannot take is not seen: as long as an event of an aggregate is a dead
+/// letter of the table, others that take the aggregate's value are not found, nor are they later.
 ///
 /// It is a [`Handler`](super::Handler) otherwise: it is told again after an error and after the process died, as long as both
 /// hold the value; errors lead to tries and dead letters; what is there from before it was added is looked at too.
