@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use factum::{Aggregate, App, ExecuteError, MemoryStore, Metadata, Position, Repository, app::RunningApp};
+use factum::{
+    Aggregate, App, ExecuteError, Metadata, Position, Repository, app::RunningApp, store::MemoryStore,
+};
 use registration::{
     domain::{User, UserCommand, UserNumber},
     mailing::{OnePresentEach, Present, PresentCommand, Subscriber, SubscriberCommand},
@@ -77,10 +79,11 @@ impl Tour<'_> {
         app.shutdown().await;
         let address = self.address("fay.and.gus");
         self.give(&subscribers, "fay", subscribe(address.clone()), subscriber_event).await?;
-        self.give(&subscribers, "gus", subscribe(address.clone()), subscriber_event).await?;
+        let gus = self.give(&subscribers, "gus", subscribe(address.clone()), subscriber_event).await?;
         self.stage.scene("When it goes on it has both, and a third one is refused.")?;
         let app = self.app().await?;
-        self.give(&app.repository(), "hal", subscribe(address), subscriber_event).await?;
+        caught_up(&app, gus).await?;
+        self.give(&app.repository::<Subscriber>(), "hal", subscribe(address), subscriber_event).await?;
         app.shutdown().await;
         Ok(())
     }
