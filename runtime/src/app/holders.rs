@@ -300,8 +300,8 @@ impl<A: Aggregate> AnyView for Holders<A> {
             let old = streams.iter().filter(|(_, events)| {
                 events.first().is_some_and(|(_, first)| first.version > Version::FIRST)
             });
-            let rows =
-                before.rows(old.map(|(key, _)| key.clone()).collect()).await.map_err(FoldFailed::Store)?;
+            let old: Vec<&Values> = old.map(|(key, _)| key).collect();
+            let rows = before.rows(&old).await.map_err(FoldFailed::Store)?;
             let mut folded = Vec::with_capacity(streams.len());
             for (key, events) in streams {
                 let before = rows.get(&key).cloned().flatten();
