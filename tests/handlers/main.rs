@@ -9,6 +9,7 @@ mod failing;
 mod processes;
 #[cfg(all(feature = "jetstream", unix))]
 mod published;
+mod unique;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use factum::store::{
-    AppendError, Claim, ClaimChange, ClaimValue, Commit, Constraint, Expected, Filter, IdempotencyKey, Name,
-    Position, Standing, StoreErrorKind, StreamId,
+use factum::{
+    Aggregate, Repository,
+    store::{
+        AppendError, Claim, ClaimChange, ClaimValue, Commit, Constraint, Expected, Filter, IdempotencyKey,
+        Name, Position, Standing, StoreErrorKind, StreamId,
+    },
 };
 use factum_tests::nats::Nats;
 use tokio::{
@@ -172,4 +175,44 @@ async fn what_is_on_its_way_goes_around_no_constraint() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[derive(Aggregate, Clone, Debug, PartialEq)]
+#[events { #[creates] Joined { name } }]
+#[commands { Join => Joined }]
+struct Member {
+    #[id]
+    number: u64,
+    #[unique]
+    name: String,
+}
+
+/// Of two that begin to use a constraint, the second finds it on record while the first still waits for those who do not know it.
+#[tokio::test]
+async fn who_begins_second_waits_for_those_who_do_not_know_the_constraint_as_well() {
+    let Some(server) = Nats::shared() else { return };
+    let url = server.url("values_second");
+    let port = slow(server.port(0), Duration::from_millis(1_500)).await;
+    let one = factum::open(&url).await.unwrap();
+    let through = factum::open(&url.replace(&server.port(0).to_string(), &port.to_string())).await.unwrap();
+    one.append(commit("before", Expected::NoStream, 1)).await.unwrap();
+    let mut unaware = commit("1", Expected::NoStream, 1);
+    unaware.appends[0].stream = StreamId::of::<Member>(&1);
+    let writing = tokio::spawn(async move { through.append(unaware).await });
+    // He has looked, and his event is on its way.
+    sleep(Duration::from_millis(500)).await;
+    let mut joining = Vec::new();
+    for number in [2, 3] {
+        let members = Repository::<Member>::new(factum::open(&url).await.unwrap());
+        let command = MemberCommand::Join { name: "Ann".to_owned() };
+        joining.push(tokio::spawn(async move { members.execute(&number, command).await.map(drop) }));
+        sleep(Duration::from_millis(100)).await;
+    }
+    writing.await.unwrap().unwrap();
+    for joining in joining {
+        let error = joining.await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("is not in force yet"), "{error}");
+    }
+    let [(_, standing)] = &one.constraints(&Name::from_static("member")).await.unwrap()[..] else { panic!() };
+    assert_eq!(*standing, Standing::Building);
 }

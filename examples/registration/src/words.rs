@@ -1,7 +1,10 @@
 //! The domain in words.
 
 use chrono::{DateTime, Utc};
-use registration::domain::{AccountEvent, User, UserEvent};
+use registration::{
+    domain::{AccountEvent, User, UserEvent},
+    mailing::{PresentEvent, SubscriberEvent},
+};
 
 /// What happened to a user.
 pub(crate) fn user_event(event: &UserEvent) -> String {
@@ -23,6 +26,22 @@ pub(crate) fn account_event(event: &AccountEvent) -> String {
         AccountEvent::Opened { owner, deposit } => format!("opened by {owner} with {deposit}"),
         AccountEvent::Deposited { amount, .. } => format!("{amount} deposited"),
         AccountEvent::Withdrawn { amount, .. } => format!("{amount} withdrawn"),
+    }
+}
+
+/// What happened to the newsletter of somebody.
+pub(crate) fn subscriber_event(event: &SubscriberEvent) -> String {
+    match event {
+        SubscriberEvent::Subscribed { email } => format!("subscribed: {email}"),
+        SubscriberEvent::Unsubscribed => "unsubscribed".to_owned(),
+    }
+}
+
+/// What happened to a present.
+pub(crate) fn present_event(event: &PresentEvent) -> String {
+    match event {
+        PresentEvent::Ordered { email } => format!("ordered: {email}"),
+        PresentEvent::Withdrawn => "withdrawn".to_owned(),
     }
 }
 

@@ -31,6 +31,21 @@ fn the_tour_tells_what_callers_get() {
         "recorded  v11: deregistered",
         "refused  the user has deregistered",
         "recorded  v1: registered: Fay, ann.and.carl.",
+        // One rule in three places.
+        "recorded  v1: subscribed: ann.",
+        "taken  the `email` is somebody else's",
+        "recorded  v1: ordered: ann.",
+        "recorded  v1: ordered: ann.",
+        "v2  withdrawn, by duplicates of present",
+        "recorded  v1: subscribed: fay.and.gus.",
+        "recorded  v1: subscribed: fay.and.gus.",
+        "taken  the `email` is somebody else's",
+        " append  ",
+        " ms each; misses nothing: of two, one is refused",
+        "   view  ",
+        " ms each; misses who took the address a moment ago",
+        "  after  ",
+        " ms each; misses nothing, but it is found later",
     ] {
         let (_, after) = rest.split_once(told).unwrap_or_else(|| panic!("{told}\ncomes not in\n{story}"));
         rest = after;

@@ -88,6 +88,20 @@ pub(super) struct Unique {
     /// What makes the value of the field.
     pub(super) by: Option<Path>,
     pub(super) show_holder: bool,
+    /// Where it is enforced, if that is said.
+    pub(super) enforce: Option<Enforce>,
+}
+
+/// Where a unique value is enforced.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Enforce {
+    /// With the commit.
+    #[default]
+    Append,
+    /// On a read model, before the commit.
+    View,
+    /// By whoever is told of duplicates.
+    After,
 }
 
 /// One entry of `#[on(…)]`.

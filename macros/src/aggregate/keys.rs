@@ -56,6 +56,9 @@ const KEYS: &[(&str, &[Place])] = &[
 /// The keys of `#[unique(…)]`.
 pub(super) const UNIQUE: &[&str] = &["with", "by", "show_holder", "enforce"];
 
+/// What `enforce` may be.
+pub(super) const ENFORCE: &[&str] = &["append", "view", "after"];
+
 /// The keys of `snapshot(…)`.
 pub(super) const SNAPSHOT: &[&str] = &["every", "epoch"];
 

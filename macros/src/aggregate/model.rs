@@ -6,7 +6,7 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, Generics, Ident, Path, Type, Visibility};
 
 use super::{
-    ast::{Broken, Derive, Evolution, Number, Renamed, Require, Since},
+    ast::{Broken, Derive, Enforce, Evolution, Number, Renamed, Require, Since},
     parse::serde_words,
 };
 use crate::{
@@ -70,6 +70,7 @@ pub(super) struct Unique {
     pub(super) with: Vec<usize>,
     pub(super) by: Option<Path>,
     pub(super) show_holder: bool,
+    pub(super) enforce: Enforce,
 }
 
 pub(super) struct Event {

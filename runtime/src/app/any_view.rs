@@ -2,6 +2,7 @@
 
 use std::{any::TypeId, fmt, marker::PhantomData, sync::Arc};
 
+use super::holders::Kept;
 use crate::{
     read::Table,
     store::{BoxFuture, Constraint, Filter, Name, RecordedEvent},
@@ -31,6 +32,11 @@ pub(super) trait AnyView: fmt::Debug + Send + Sync + 'static {
 
     /// See [`View::effects`].
     fn effects(&self, event: &RecordedEvent, index: usize) -> Result<Option<Vec<RowEffect>>, ProjectError>;
+
+    /// Which values it keeps, if it is a table of [who holds](super::holders) unique ones.
+    fn kept(&self) -> Option<&Kept> {
+        None
+    }
 
     fn fingerprint(&self) -> [u8; 16] {
         self.model().fingerprint.to_be_bytes()

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{AppView, Consistency, Core};
+use super::{AppView, Consistency, Core, holders::holders_of};
 use crate::{
     Position, Version,
-    read::{RowChange, RowOp},
-    repository::{Beside, Late, ViewRefused},
-    store::{BoxFuture, Commit, Name, RecordedEvent, StoreErrorKind, record::now},
+    read::{RowChange, RowOp, Value},
+    repository::{Beside, Late, ViewRefused, unkept},
+    store::{
+        BoxFuture, Claim, Commit, Name, RecordedEvent, StoreError, StoreErrorKind, StreamId, record::now,
+    },
     view::fold::{Before, FoldFailed, Folded},
 };
 
@@ -47,6 +49,23 @@ impl Beside for Core {
                 }
             }
             Ok(ops)
+        })
+    }
+
+    fn holders<'a>(
+        &'a self,
+        claim: &'a Claim,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>> {
+        Box::pin(async move {
+            let kept = self.views.iter().find_map(|place| {
+                let kept = place.view.kept()?;
+                Some((place, kept, kept.find(&claim.constraint)?))
+            });
+            let Some((place, kept, columns)) = kept else { return Err(unkept(claim)) };
+            let value = Value::Uuid(claim.value.as_uuid());
+            let holders = holders_of(place, kept, columns, (value, limit)).await?;
+            Ok(holders.into_iter().map(|holding| holding.stream).collect())
         })
     }
 

@@ -31,6 +31,25 @@ pub enum StartError {
         /// The category.
         category: &'static str,
     },
+    /// An app is to keep unique values of an aggregate that has none of the kind.
+    #[error(
+        "no field of `{aggregate}` is `#[unique(enforce = view)]` or `#[unique(enforce = after)]`: leave out `App::unique`"
+    )]
+    NothingToKeep {
+        /// The aggregate.
+        aggregate: &'static str,
+    },
+    /// A field is `#[unique(enforce = after)]`, and nobody is told of duplicates.
+    #[error(
+        "`{field}` of `{aggregate}` is unique with `enforce = after`, and nobody is told of duplicates: say what becomes of \
+         them with `App::on_duplicate`"
+    )]
+    NobodyTold {
+        /// The aggregate.
+        aggregate: &'static str,
+        /// The field.
+        field: &'static str,
+    },
     /// The event store is no read store, and no other one is given.
     #[error(
         "the event store cannot keep views, nor the books of handlers: give the app a store that can with `App::read_store`, \

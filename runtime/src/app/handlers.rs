@@ -2,9 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use super::Repositories;
+use super::{
+    Repositories,
+    duplicates::{self, Finding},
+};
 use crate::{
-    handler::{Handler, Handling},
+    Aggregate,
+    handler::{Handler, Handling, OnDuplicate},
     process::{Managing, Process},
     read::ReadStore,
     reader::Task,
@@ -23,6 +27,14 @@ impl AnyHandler {
         let name = handler.name().to_owned();
         let begin = move |repositories, _| Arc::new(Handling::new(Arc::new(handler), repositories)) as _;
         Self { name, begin: Box::new(begin) }
+    }
+
+    pub(super) fn duplicates<D: OnDuplicate>(told: D) -> Self {
+        let begin = move |repositories: Arc<Repositories>, _| {
+            let finding = Finding::new(told, repositories.core());
+            Arc::new(Handling::new(Arc::new(finding), repositories)) as _
+        };
+        Self { name: duplicates::name(D::Aggregate::CATEGORY), begin: Box::new(begin) }
     }
 
     pub(super) fn process<P: Process>(process: P) -> Self {

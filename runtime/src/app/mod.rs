@@ -4,8 +4,10 @@
 
 mod any_view;
 mod beside;
+mod duplicates;
 mod error;
 mod handlers;
+mod holders;
 mod letters;
 mod mend;
 mod options;
@@ -18,7 +20,7 @@ mod start;
 mod task;
 mod view;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::TypeId, fmt, sync::Arc, time::Duration};
 
 pub use error::StartError;
 pub use letters::Letters;
@@ -29,13 +31,21 @@ pub use running::RunningApp;
 
 use any_view::{AnyView, Typed};
 use handlers::AnyHandler;
+use holders::Holders;
 use options::{Options, Tell};
 use retire::Retired;
 use running::Core;
 use view::AppView;
 
 pub use crate::reader::{State, Status};
-use crate::{Aggregate, handler::Handler, process::Process, read::ReadStore, store::Store, view::View};
+use crate::{
+    Aggregate,
+    handler::{Handler, OnDuplicate},
+    process::Process,
+    read::ReadStore,
+    store::Store,
+    view::View,
+};
 
 /// How far behind the events a view may be.
 ///
@@ -181,6 +191,40 @@ impl App {
     pub fn process<P: Process>(mut self, process: P) -> Self {
         self.handlers.push(AnyHandler::process(process));
         self
+    }
+
+    /// Keeps who holds which unique value of this aggregate, for fields with `#[unique(enforce = view)]` or `after`: a table
+    /// `unique_<category>` in the read store, behind the commits, which any SQL tool can query. Values are in it as hashes.
+    ///
+    /// With it, the app's repositories and transactions carry out commands that take a value which is enforced on the view;
+    /// others refuse those. Before the commit they look whether another aggregate has the value, and answer
+    /// [`ExecuteError::Taken`](crate::ExecuteError::Taken). That costs one question to the read store, and nothing in the event
+    /// store.
+    ///
+    /// # What it does not see
+    ///
+    /// Who took a value a moment ago: from the commit until the table has taken in its events, some milliseconds usually, as
+    /// long as it lags if it is behind ([`RunningApp::status`]), and for ever where its event is a dead letter of the table. Two
+    /// that take the same value within that time both get it, and nobody is told unless the app has
+    /// [`on_duplicate`](Self::on_duplicate) for the aggregate as well. A value that was given back is taken still for as long.
+    /// Programs that write without `factum` are not stopped either. Where one of these must not be, `enforce = append` is the
+    /// place.
+    pub fn unique<A: Aggregate>(mut self) -> Self {
+        let id = TypeId::of::<Holders<A>>();
+        if self.views.iter().all(|(view, _)| view.id() != id) {
+            let holders = Holders::<A>::new(Arc::clone(&self.store));
+            self.views.push((Arc::new(holders), Consistency::Eventual));
+        }
+        self
+    }
+
+    /// Adds who is told of duplicates of an aggregate whose fields are `#[unique(enforce = after)]`, and says what becomes of
+    /// them; what [`unique`](Self::unique) adds is added too. Of fields with `enforce = view`, it is told of those that got
+    /// past the view. It is a reader called `duplicates of <category>`.
+    pub fn on_duplicate<D: OnDuplicate>(self, told: D) -> Self {
+        let mut app = self.unique::<D::Aggregate>();
+        app.handlers.push(AnyHandler::duplicates(told));
+        app
     }
 
     /// How long a command waits for [awaited](Consistency::Awaited) views; 5 seconds unless said otherwise.

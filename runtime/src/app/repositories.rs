@@ -21,6 +21,10 @@ impl Repositories {
         Arc::new(Self { core, known: Mutex::default() })
     }
 
+    pub(super) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// The aggregates of this type, with the views of the app.
     pub(crate) fn of<A: Aggregate>(&self) -> Repository<A> {
         let new = || Repository::<A>::of_app(Arc::clone(&self.core.events), Arc::clone(&self.core) as _);

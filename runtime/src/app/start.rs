@@ -5,12 +5,13 @@ use std::{ptr, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::{
-    AnyHandler, App, AppView, Consistency, Core, Repositories, StartError, mend,
+    AnyHandler, App, AppView, Consistency, Core, Repositories, StartError, duplicates, mend,
     options::Tell,
     retire::Retired,
     task::{Filling, Goal, is_alone, on_record, put_in_force},
 };
 use crate::{
+    model::Enforce,
     read::{Build, ReadStore, Stage},
     reader::{Pace, Reader, State},
     store::{Capability, Standing, StoreError},
@@ -48,6 +49,19 @@ pub(super) fn check(app: &App) -> Result<Arc<dyn ReadStore>, StartError> {
     for Retired { table, category } in &app.retired {
         if app.views.iter().any(|(view, _)| view.name() == *table && view.reads(category)) {
             return Err(StartError::Retired { view: table, category });
+        }
+    }
+    for kept in app.views.iter().filter_map(|(view, _)| view.kept()) {
+        let aggregate = kept.aggregate;
+        if kept.fields.is_empty() {
+            return Err(StartError::NothingToKeep { aggregate });
+        }
+        let after = kept.fields.iter().find(|unique| unique.enforce == Enforce::After);
+        let told = duplicates::name(kept.category);
+        if let Some(unique) = after
+            && app.handlers.iter().all(|handler| handler.name != told)
+        {
+            return Err(StartError::NobodyTold { aggregate, field: unique.field });
         }
     }
     for (index, handler) in app.handlers.iter().enumerate() {
@@ -170,8 +184,10 @@ pub(super) async fn settled(core: &Core, place: &Arc<AppView>, readable: u64) ->
                 let live = |build: &&Build| build.stage != Stage::Beside && build.generation >= readable;
                 match builds.iter().find(live) {
                     // There are rows to be read meanwhile, and nobody has to know the view to write.
-                    Some(Build { stage: Stage::Live { transactional: false }, .. })
-                        if on_record(&*place.view, &*core.events).await.map_err(failed)?.is_empty() =>
+                    Some(Build { stage: Stage::Live { transactional: false }, fingerprint, .. })
+                        // What another version of the program keeps says nothing of values that this one asks for.
+                        if (place.view.kept().is_none() || *fingerprint == place.view.fingerprint())
+                            && on_record(&*place.view, &*core.events).await.map_err(failed)?.is_empty() =>
                     {
                         return Ok(());
                     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{diagram, schema_path};
-use crate::model::{CommandModel, EventModel, FieldModel, FieldRole, Model, PayloadModel, Reads};
+use crate::model::{CommandModel, Enforce, EventModel, FieldModel, FieldRole, Model, PayloadModel, Reads};
 
 /// What an aggregate is, what can happen to it and what can be asked of it: Markdown, with both diagrams in it.
 #[must_use]
@@ -18,7 +18,15 @@ pub fn catalogue(model: &Model) -> String {
         let _ = write!(text, " Identified by `{}: {}`.", id.name, id.ty);
     }
     for unique in model.unique {
-        let _ = write!(text, " No two have the same `{}`.", unique.field);
+        let _ = match unique.enforce {
+            Enforce::Append => write!(text, " No two have the same `{}`.", unique.field),
+            Enforce::View => {
+                write!(text, " No two are to have the same `{}`: looked up first.", unique.field)
+            }
+            Enforce::After => {
+                write!(text, " No two are to have the same `{}`: duplicates are found.", unique.field)
+            }
+        };
     }
     let _ = write!(
         text,

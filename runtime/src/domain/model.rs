@@ -178,6 +178,26 @@ pub struct UniqueModel {
     pub constraint: &'static str,
     /// Whether somebody who wants a value that is taken is told by whom: `show_holder`.
     pub show_holder: bool,
+    /// Where the rule is enforced.
+    pub enforce: Enforce,
+}
+
+/// Where it is enforced that a value is unique: `#[unique(enforce = …)]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforce {
+    /// With the commit, by the store: two aggregates never have the value.
+    Append,
+    /// Before the commit, on a read model of who has what: see [`App::unique`](crate::App::unique).
+    View,
+    /// Behind the commit, by whoever is told of duplicates: see [`App::on_duplicate`](crate::App::on_duplicate).
+    After,
+}
+
+impl Model {
+    /// The unique values that stores enforce with commits.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &'static UniqueModel> + use<> {
+        self.unique.iter().filter(|unique| unique.enforce == Enforce::Append)
+    }
 }
 
 /// The parts of a unique value: that of its field, and those of the fields that belong to it.

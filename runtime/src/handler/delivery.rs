@@ -89,6 +89,19 @@ impl<'a> Delivery<'a> {
         Self { event, attempt, cause, repositories, commands, trouble }
     }
 
+    /// The same for one of several things of the event that are dealt with one by one: each counts its own commands.
+    pub(crate) fn part(&self, part: &str) -> Delivery<'a> {
+        let key = format!("{}/{part}", self.cause.key);
+        Self {
+            event: self.event,
+            attempt: self.attempt,
+            cause: Cause { key, metadata: self.cause.metadata.clone() },
+            repositories: self.repositories,
+            commands: AtomicU32::new(0),
+            trouble: self.trouble,
+        }
+    }
+
     /// The event as it is stored.
     #[must_use]
     pub const fn stored(&self) -> &RecordedEvent {

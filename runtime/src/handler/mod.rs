@@ -9,6 +9,7 @@
 //! ```
 
 mod delivery;
+mod duplicate;
 mod source;
 mod task;
 
@@ -16,6 +17,7 @@ use std::{error::Error, future::Future, time::Duration};
 
 pub use delivery::Delivery;
 pub(crate) use delivery::{Cause, give};
+pub use duplicate::OnDuplicate;
 pub use source::{Everything, OneOf2, OneOf3, Source};
 pub(crate) use task::{Handling, with_causes};
 

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use tracing::Instrument as _;
 
-use super::{Retry, ViewRefused, beside::Company};
+use super::{
+    Retry, ViewRefused,
+    beside::{self, Company},
+};
 use crate::{
     Version, observe,
     read::RowRefusal,
-    store::{AppendError, Claim, Commit, CommitId, Committed, Store, StoreError, StreamId},
+    store::{AppendError, Claim, ClaimChange, Commit, CommitId, Committed, Store, StoreError, StreamId},
 };
 
 /// How often a commit whose outcome is unknown is given again …
@@ -41,6 +44,9 @@ pub(super) enum Error {
 
 /// Gives the commit to the store, again and under the same id as long as its outcome is unknown. Its rows are made here, on what
 /// the views hold now.
+///
+/// Claims of constraints that the commit does not name are none of the store's: a view is asked who has the values, once, before
+/// anything may have been recorded.
 pub(super) async fn record(
     store: &dyn Store,
     retry: &Retry,
@@ -51,6 +57,14 @@ pub(super) async fn record(
     let begun = Instant::now();
     loop {
         let mut commit = commit();
+        let named = |change: &ClaimChange| commit.constraints.contains(&change.claim().constraint);
+        let (claims, viewed) = commit.claims.into_iter().partition(named);
+        commit.claims = claims;
+        if attempts == 0
+            && let Some((claim, by)) = beside::taken(beside, &viewed).await.map_err(Error::Failed)?
+        {
+            return Err(Error::Taken { claim, by });
+        }
         if let Some(beside) = beside {
             commit.rows = beside.rows(&commit).await.map_err(Error::View)?;
         }

@@ -34,7 +34,7 @@ pub struct BuiltClaims {
     pub claims: u64,
 }
 
-/// Two aggregates that have a value which should be unique.
+/// Two aggregates that have a value which should be unique. [`StreamId::parse_id`] gives their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Duplicate {
@@ -79,7 +79,7 @@ fn constraint<A: Aggregate>(unique: &UniqueModel) -> Constraint {
 /// The names of the constraints of an aggregate, for its commits.
 pub(super) fn names<A: Aggregate>(beside: &Company) -> Vec<Name> {
     let mut names = beside::constraints(beside, A::CATEGORY);
-    names.extend(A::MODEL.unique.iter().map(|unique| Name::from_static(unique.constraint)));
+    names.extend(A::MODEL.claims().map(|unique| Name::from_static(unique.constraint)));
     names
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn in_force<A: Aggregate>(store: &dyn Store, beside: &Company) 
     let category = Name::from_static(A::CATEGORY);
     let known = names::<A>(beside);
     let begun = Instant::now();
-    let mut again = false;
+    let (mut again, mut kept_out) = (false, None);
     loop {
         let on_record = store.constraints(&category).await?;
         if let Some((unknown, _)) = on_record.iter().find(|(name, _)| !known.contains(name)) {
@@ -98,12 +98,14 @@ pub(super) async fn in_force<A: Aggregate>(store: &dyn Store, beside: &Company) 
         let standing = |unique: &UniqueModel| {
             on_record.iter().find(|(name, _)| *name == unique.constraint).map(|(_, standing)| *standing)
         };
-        let missing = A::MODEL.unique.iter().find(|unique| standing(unique) != Some(Standing::InForce));
+        let missing = A::MODEL.claims().find(|unique| standing(unique) != Some(Standing::InForce));
         let Some(missing) = missing else { return Ok(()) };
         let empty = is_empty(store, &category).await?;
         match standing(missing) {
-            None if empty => {
+            // Also where somebody else has put it there: only who has done so himself knows that others know it.
+            _ if empty && kept_out != Some(missing.constraint) => {
                 store.constrain(&constraint::<A>(missing), Some(Standing::Building)).await?;
+                kept_out = Some(missing.constraint);
             }
             // The events may be of somebody who has put it on record since it was looked for.
             None if !again => again = true,
@@ -147,7 +149,7 @@ pub(super) async fn build<A: Aggregate>(store: &dyn Store) -> Result<BuiltClaims
     let in_force = |unique: &UniqueModel| {
         on_record.iter().any(|(name, standing)| *name == unique.constraint && *standing == Standing::InForce)
     };
-    let missing: Vec<&UniqueModel> = A::MODEL.unique.iter().filter(|unique| !in_force(unique)).collect();
+    let missing: Vec<&UniqueModel> = A::MODEL.claims().filter(|unique| !in_force(unique)).collect();
     for unique in &missing {
         store.constrain(&constraint::<A>(unique), Some(Standing::Building)).await?;
     }
@@ -164,7 +166,7 @@ pub(super) async fn build<A: Aggregate>(store: &dyn Store) -> Result<BuiltClaims
     }
     for (name, _) in on_record {
         if !name.starts_with(Constraint::OF_VIEWS)
-            && A::MODEL.unique.iter().all(|unique| name != unique.constraint)
+            && A::MODEL.claims().all(|unique| name != unique.constraint)
         {
             store.constrain(&Constraint { category: category.clone(), name }, None).await?;
         }
@@ -247,9 +249,9 @@ impl Asked {
         store: &dyn Store,
         beside: &Company,
     ) -> Result<(), StoreError> {
-        match A::MODEL.unique {
-            [] => Ok(()),
-            _ => self.0.get_or_try_init(|| in_force::<A>(store, beside)).await.map(drop),
+        match A::MODEL.claims().next() {
+            None => Ok(()),
+            Some(_) => self.0.get_or_try_init(|| in_force::<A>(store, beside)).await.map(drop),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 use super::{Receipt, Recorded, load::Loaded, recorded};
 use crate::{
     Aggregate, Decision, DecodeError, Event, Fold, Metadata, Version,
-    domain::model::UniqueParts,
+    domain::model::{Enforce, UniqueParts},
     store::{
         Append, Appended, Claim, ClaimChange, ClaimValue, CommitId, Expected, Name, NewEvent, Payload,
         Position, StreamId, Tail,
@@ -22,6 +22,7 @@ pub(super) struct Decided<A: Aggregate> {
     pub(super) events: Decision<A::Event>,
     /// The same in their stored form.
     pub(super) stored: Vec<NewEvent>,
+    /// What becomes of unique values: those that the store enforces, and those that a view is asked for.
     pub(super) claims: Vec<ClaimChange>,
     /// Whether the fold that was decided on has gone on to what comes of it.
     folded: bool,
@@ -56,7 +57,8 @@ impl<A: Aggregate> Decided<A> {
             folded: false,
             before: None,
         };
-        if !A::MODEL.unique.is_empty() && !decided.stored.is_empty() {
+        let asked = A::MODEL.unique.iter().any(|unique| unique.enforce != Enforce::After);
+        if asked && !decided.stored.is_empty() {
             let before = held(&loaded.fold);
             decided.before = copies.then(|| loaded.copy()).flatten();
             decided.fold(&mut loaded.fold)?;
@@ -156,6 +158,9 @@ fn changes<A: Aggregate>(before: &[Option<UniqueParts>], fold: &Fold<A>) -> Vec<
     let stream = StreamId::of::<A>(fold.id());
     let mut changes = Vec::new();
     for (index, unique) in A::MODEL.unique.iter().enumerate() {
+        if unique.enforce == Enforce::After {
+            continue;
+        }
         let claim = |values: &[Option<UniqueParts>]| {
             let parts = values.get(index)?.as_ref()?;
             Some(claim(unique.constraint, parts, &stream))
@@ -175,7 +180,7 @@ pub(super) fn claim(constraint: &'static str, parts: &UniqueParts, owner: &Strea
 }
 
 /// The unique values of a live aggregate; nothing for one that is not there or has ended.
-pub(super) fn held<A: Aggregate>(fold: &Fold<A>) -> Vec<Option<UniqueParts>> {
+pub(crate) fn held<A: Aggregate>(fold: &Fold<A>) -> Vec<Option<UniqueParts>> {
     match fold.state() {
         Some(state) if !fold.ended() => state.unique(),
         _ => Vec::new(),

@@ -130,7 +130,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     async fn carried_out(&self) -> Result<Receipt<A::Event>, ExecuteError<A>> {
         let repository = self.repository;
         let stream = StreamId::of::<A>(self.id);
-        if !A::MODEL.unique.is_empty() {
+        if A::MODEL.claims().next().is_some() {
             let asked = Box::pin(repository.asked.in_force::<A>(&*repository.store, &repository.beside));
             asked.await.map_err(|cause| failed(&stream, cause))?;
         }

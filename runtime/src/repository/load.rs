@@ -105,6 +105,17 @@ pub(super) async fn as_of<A: Aggregate>(
     Ok(loaded.fold.finish())
 }
 
+/// The fold of the events up to this version, which the stream has.
+pub(crate) async fn fold_at<A: Aggregate>(
+    store: &Arc<dyn Store>,
+    stream: &StreamId,
+    id: &A::Id,
+    version: Version,
+) -> Result<Fold<A>, LoadError> {
+    let loaded = load(store, stream, id, Reading { until: Until::Version(version), since: None }).await?;
+    Ok(loaded.fold)
+}
+
 /// The fold of all events, and nothing but events: for what is kept for good.
 pub(super) async fn of_events<A: Aggregate>(
     store: &dyn Store,

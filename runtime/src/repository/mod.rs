@@ -27,12 +27,14 @@ use crate::{
     store::{Store, StreamId},
 };
 
-pub(crate) use beside::Beside;
 pub use beside::Late;
+pub(crate) use beside::{Beside, unkept};
 pub use constraint::{BuildClaimsError, BuiltClaims, Duplicate};
+pub(crate) use decided::held;
 pub use error::{Conflict, ExecuteError, LoadError, Taken, ViewRefused};
 pub use execute::{Execute, Receipt};
 pub use history::History;
+pub(crate) use load::fold_at;
 pub use recorded::Recorded;
 pub(crate) use recorded::decode;
 pub use retry::Retry;

@@ -110,7 +110,7 @@ where
         shared: Option<&'s Arc<Metadata>>,
     ) -> BoxFuture<'s, Result<Made, TransactionErrorKind>> {
         Box::pin(async move {
-            if !A::MODEL.unique.is_empty() {
+            if A::MODEL.claims().next().is_some() {
                 constraint::in_force::<A>(&**store, beside).await.map_err(TransactionErrorKind::Store)?;
             }
             let mut loaded = load::latest::<A>(store, &self.stream, &self.id, None)

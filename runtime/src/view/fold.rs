@@ -33,6 +33,15 @@ impl<'a> Before<'a> {
         self.rows.clear();
     }
 
+    /// The rows with these keys, among others.
+    pub(crate) async fn rows(
+        &mut self,
+        keys: &[&Values],
+    ) -> Result<&BTreeMap<Values, Option<Values>>, StoreError> {
+        self.read(keys).await?;
+        Ok(&self.rows)
+    }
+
     async fn read(&mut self, keys: &[&Values]) -> Result<(), StoreError> {
         let keys = keys.iter().filter(|key| !self.rows.contains_key(**key));
         let keys: Vec<Values> = keys.copied().cloned().collect();

@@ -1,4 +1,4 @@
-// A rule is to be enforced in a read store, which is for later.
+// A rule is to be enforced where none is, and at two places.
 use factum::Aggregate;
 
 #[derive(Aggregate)]
@@ -20,10 +20,11 @@ use factum::Aggregate;
 pub struct Account {
     #[id]
     number: u64,
-    #[unique(enforce = view)]
+    #[unique(enforce = veiw)]
     owner: String,
     #[on(Closed = Some(reason))]
     closed: Option<String>,
+    #[unique(enforce = after, enforce = view)]
     #[on(Renamed += 1)]
     names: u32,
 }

@@ -7,9 +7,12 @@ use super::{
     Account, AccountCommand, AccountError, AccountEvent, Lock, User, UserCommand, UserError, UserEvent,
     is_address, normal_address,
 };
+use crate::mailing::{Present, Subscriber};
 
 factum::laws!(User as user_laws);
 factum::laws!(Account as account_laws);
+factum::laws!(Subscriber as subscriber_laws);
+factum::laws!(Present as present_laws);
 
 fn registered() -> UserEvent {
     UserEvent::Registered { email: "ann@example.org".into(), name: "Ann".into() }

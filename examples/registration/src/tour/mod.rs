@@ -2,6 +2,7 @@
 //!
 //! Users, addresses and accounts are new each time, so it can be told again on the same store.
 
+mod places;
 mod stage;
 
 use std::{sync::Arc, time::Duration};
@@ -30,7 +31,8 @@ pub(crate) async fn run(store: &Arc<dyn Store>, screen: &mut Screen) -> Result<(
     tour.the_lock().await?;
     tour.once().await?;
     tour.money().await?;
-    tour.farewell().await
+    tour.farewell().await?;
+    tour.three_places().await
 }
 
 struct Tour<'a> {

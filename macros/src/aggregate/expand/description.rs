@@ -6,6 +6,7 @@ use syn::{Attribute, ext::IdentExt};
 
 use super::{
     super::{
+        ast::Enforce,
         member,
         model::{Before, Event, Model, Payload, Reads, Role},
     },
@@ -55,7 +56,19 @@ pub(in super::super) fn aggregate(model: &Model) -> TokenStream {
     let unique = model.unique().map(|(field, unique)| {
         let (constraint, show_holder) = (unique::constraint(model, field, unique), unique.show_holder);
         let field = field.ident.unraw().to_string();
-        quote!(#description::UniqueModel { field: #field, constraint: #constraint, show_holder: #show_holder })
+        let enforce = match unique.enforce {
+            Enforce::Append => quote!(Append),
+            Enforce::View => quote!(View),
+            Enforce::After => quote!(After),
+        };
+        quote! {
+            #description::UniqueModel {
+                field: #field,
+                constraint: #constraint,
+                show_holder: #show_holder,
+                enforce: #description::Enforce::#enforce,
+            }
+        }
     });
     quote! {
         #description::Model {

@@ -7,13 +7,16 @@ use syn::{
     token,
 };
 
-use super::super::{ast::Unique, keys};
+use super::super::{
+    ast::{Enforce, Unique},
+    keys,
+};
 use crate::{attributes, errors::Errors, suggest::instead};
 
 /// Reads the attribute. What cannot be read of it has been reported, and is left out.
 pub(super) fn parse(attr: &Attribute, errors: &mut Errors) -> Unique {
     let span = syn::spanned::Spanned::span(attr.path());
-    let mut unique = Unique { span, with: Vec::new(), by: None, show_holder: false };
+    let mut unique = Unique { span, with: Vec::new(), by: None, show_holder: false, enforce: None };
     match &attr.meta {
         Meta::Path(_) => {}
         Meta::List(_) => {
@@ -48,17 +51,19 @@ fn option(input: ParseStream<'_>, unique: &mut Unique) -> syn::Result<()> {
         }
         "show_holder" => unique.show_holder = true,
         "enforce" => {
-            let place: Ident = value(input, &key, "the place where the rule is enforced", "append")?;
-            match place.to_string().as_str() {
-                "append" => {}
-                place @ ("view" | "after") => {
-                    return Err(later(&key, &format!("`enforce = {place}`")));
-                }
-                _ => {
-                    let message =
-                        format!("`{place}` is no place where a rule is enforced; write `enforce = append`");
+            let place: Ident = value(input, &key, "the place where the rule is enforced", "view")?;
+            let enforce = match place.to_string().as_str() {
+                "append" => Enforce::Append,
+                "view" => Enforce::View,
+                "after" => Enforce::After,
+                other => {
+                    let hint = instead(other, "places", keys::ENFORCE.iter().copied());
+                    let message = format!("a rule is not enforced at `{other}`{hint}");
                     return Err(syn::Error::new(place.span(), message));
                 }
+            };
+            if unique.enforce.replace(enforce).is_some() {
+                return Err(syn::Error::new(key.span(), "`enforce` stands here twice; remove one"));
             }
         }
         other => {
@@ -68,10 +73,6 @@ fn option(input: ParseStream<'_>, unique: &mut Unique) -> syn::Result<()> {
         }
     }
     Ok(())
-}
-
-fn later(key: &Ident, what: &str) -> syn::Error {
-    syn::Error::new(key.span(), format!("{what} is not supported by this version of factum yet"))
 }
 
 fn value<T: Parse>(input: ParseStream<'_>, key: &Ident, what: &str, example: &str) -> syn::Result<T> {

@@ -152,7 +152,7 @@ fn unique_field(
     unique: ast::Unique,
     errors: &mut Errors,
 ) -> Option<Unique> {
-    let ast::Unique { span, with: names, by, show_holder } = unique;
+    let ast::Unique { span, with: names, by, show_holder, enforce } = unique;
     match fields.get(index)?.role {
         Role::State => {}
         Role::Id => {
@@ -185,7 +185,7 @@ fn unique_field(
             }
         }
     }
-    Some(Unique { with, by, show_holder })
+    Some(Unique { with, by, show_holder, enforce: enforce.unwrap_or_default() })
 }
 
 fn role(others: &[Field], field: &mut ast::Field, errors: &mut Errors) -> Role {

@@ -136,7 +136,7 @@ pub(crate) enum Wish {
     },
 }
 #[doc(hidden)]
-macro_rules! __factum_Pass_ef43cd990bfdcd7e {
+macro_rules! __factum_Pass_5b08549dcab06cb1 {
     (($($callback:tt)*) { $($input:tt)* }) => {
         $($callback)* ! { { $($input)* } Pass { category : "passes", event : Fact, id :
         PassNumber, events : [Made(creates) { holder : String, place : String },
@@ -147,7 +147,7 @@ macro_rules! __factum_Pass_ef43cd990bfdcd7e {
 }
 #[doc(hidden)]
 #[allow(clippy::pub_use, unused_imports, reason = "views use it")]
-pub(crate) use __factum_Pass_ef43cd990bfdcd7e as Pass;
+pub(crate) use __factum_Pass_5b08549dcab06cb1 as Pass;
 #[allow(
     clippy::all,
     clippy::pedantic,
@@ -711,11 +711,13 @@ const _: () = {
                     field: "holder",
                     constraint: "passes.holder by str::to_lowercase with last, type",
                     show_holder: true,
+                    enforce: ::events::model::Enforce::View,
                 },
                 ::events::model::UniqueModel {
                     field: "type",
                     constraint: "passes.type",
                     show_holder: false,
+                    enforce: ::events::model::Enforce::Append,
                 },
             ],
         };
@@ -984,7 +986,7 @@ const _: () = {
         const SNAPSHOT: ::core::option::Option<::events::SnapshotRule<Self>> = ::core::option::Option::Some(
             <::events::SnapshotRule<
                 Self,
-            >>::new(100u64, 36246976781292747421223117893797344495u128),
+            >>::new(100u64, 272629437644614339232590773502527928855u128),
         );
     }
     #[automatically_derived]

@@ -60,7 +60,7 @@ pub(crate) struct Pass {
     version: Version,
     /// Who has it.
     #[serde(default, alias = "owner")]
-    #[unique(by = str::to_lowercase, with(last, r#type), show_holder)]
+    #[unique(by = str::to_lowercase, with(last, r#type), show_holder, enforce = view)]
     holder: String,
     #[on(Used += 1, Found += times.iter().sum::<u32>(), Polished = 0)]
     used: u32,

@@ -2,7 +2,8 @@
 //!
 //! The server stores a commit without seeing what is on record: it could compare the last message of another subject, but
 //! of several servers it then stores one such commit at a time. So each writer looks himself, and goes by what he saw for
-//! [`VIEW`]; who changes the record waits until nobody goes by what he saw before.
+//! [`VIEW`]; who changes the record waits until nobody goes by what he saw before. That a constraint is in force is the one
+//! change that needs no wait: who has not seen it is refused by what he saw, and looks again.
 
 use std::{
     collections::HashMap,
@@ -71,7 +72,7 @@ impl View {
     }
 
     /// Whether the writer knows everything that is on record, and uses nothing that is not in force.
-    pub(super) fn check(&self, commit: &Commit) -> Result<(), StoreError> {
+    fn check(&self, commit: &Commit) -> Result<(), StoreError> {
         let written = |category: &Name| commit.appends.iter().any(|it| it.stream.category() == category);
         for (category, seen) in self.records.iter().filter(|(category, _)| written(category)) {
             let knows = |name: &str| commit.constraints.iter().any(|known| known == name);
@@ -112,12 +113,20 @@ impl Records {
 }
 
 impl JetStreamStore {
-    /// What is on record for the categories of this commit.
-    pub(super) async fn view(&self, commit: &Commit) -> Result<View, StoreError> {
-        let streams = commit.appends.iter().map(|append| &append.stream);
-        let owners = commit.claims.iter().map(|change| &change.claim().owner);
+    /// What is on record for the categories of this commit, or what is against it. What was seen of before is against nothing.
+    pub(super) async fn view(&self, commit: &Commit) -> Result<Result<View, StoreError>, StoreError> {
         let last = self.last_before_events().await?;
-        self.view_of(streams.chain(owners).map(StreamId::category), last.is_some(), last).await
+        let mut now = last.is_some();
+        loop {
+            let streams = commit.appends.iter().map(|append| &append.stream);
+            let owners = commit.claims.iter().map(|change| &change.claim().owner);
+            let view = self.view_of(streams.chain(owners).map(StreamId::category), now, last).await?;
+            match view.check(commit) {
+                Ok(()) => return Ok(Ok(view)),
+                Err(error) if now => return Ok(Err(error)),
+                Err(_) => now = true,
+            }
+        }
     }
 
     /// What is on record now for these categories.
@@ -218,8 +227,10 @@ impl JetStreamStore {
             sleep(PAUSE).await;
         }
         self.records.lock().remove(&constraint.category);
+        // Nobody takes or releases a value by what he saw before it was in force.
+        let waits = standing != Some(Standing::InForce);
         // Who writes the first event sees for himself, and so does the server.
-        if self.last_before_events().await?.is_none() {
+        if waits && self.last_before_events().await?.is_none() {
             sleep(VIEW + ON_ITS_WAY).await;
         }
         Ok(())

@@ -68,7 +68,8 @@ const MOST_BATCHES: usize = 16;
 /// unique values and idempotency keys are free.
 ///
 /// It does not judge which constraints are on record. Each process looks before it writes, and goes by what it saw for 2
-/// seconds at most; [`constrain`](Store::constrain) returns 4 seconds after it has changed the record. That nobody goes
+/// seconds at most, unless it is refused by that: then it looks again. So [`constrain`](Store::constrain) returns 4 seconds after
+/// it has changed the record, and at once where it says that a constraint is in force, which lets nobody do less. That nobody goes
 /// around a constraint rests on this: what a process gives to its connection is with the server within 2 seconds, or never.
 /// A process that stands still just then, or a network that delivers later, can go around it. Before the store has its first
 /// event nobody waits: the server sees that nothing was put on record meanwhile.

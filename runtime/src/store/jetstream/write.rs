@@ -150,10 +150,10 @@ impl<'a> Recording<'a> {
             Ok(ends) => ends,
             Err(moved) => return Ok(Err(Against::Moved(moved))),
         };
-        let view = store.view(commit).await?;
-        if let Err(error) = view.check(commit) {
-            return Ok(Err(Against::Constraint(error)));
-        }
+        let view = match store.view(commit).await? {
+            Ok(view) => view,
+            Err(error) => return Ok(Err(Against::Constraint(error))),
+        };
         if let Some(key) = commit.key.as_ref().filter(|_| look)
             && store.is_used(key).await?
         {

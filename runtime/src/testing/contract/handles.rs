@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Position,
-    store::{AppendError, Expected, Filter, StoreErrorKind},
+    store::{AppendError, Expected, Filter, Standing, StoreErrorKind},
 };
 
 async fn open(harness: &dyn Harness) -> Subject {
@@ -272,18 +272,21 @@ pub(super) async fn a_constraint_holds_for_every_handle(harness: &dyn Harness) {
     while read(&one, &stream("a")).await.len() < 5 {
         tokio::task::yield_now().await;
     }
-    assert!(claims::constrained(&one, &[claims::NAME]).await);
-    let seen = read(&one, &stream("a")).await.len() as u64;
+    let (a, constraint) = (stream("a"), claims::constraint(&claims::NAME));
+    one.constrain(&constraint, Some(Standing::Building)).await.unwrap();
+    let seen = read(&one, &a).await.len() as u64;
     let (version, error) = writing.await.unwrap();
     assert_eq!(error.kind(), StoreErrorKind::Constrained, "{error}");
     assert_eq!(version, seen, "a commit went around the constraint after it was on record");
-    let a = stream("a");
-    other.append(claims::one(&a, exact(version), vec![claims::take("x", &a)])).await.unwrap();
+    // Who has seen that it is not in force yet uses it when it is.
+    other.append(claims::one(&a, exact(version), Vec::new())).await.unwrap();
+    one.constrain(&constraint, Some(Standing::InForce)).await.unwrap();
+    other.append(claims::one(&a, exact(version + 1), vec![claims::take("x", &a)])).await.unwrap();
     // And none goes on to use it when it is not there any more.
-    one.constrain(&claims::constraint(&claims::NAME), None).await.unwrap();
-    let late = claims::one(&a, exact(version + 1), vec![claims::take("y", &a)]);
+    one.constrain(&constraint, None).await.unwrap();
+    let late = claims::one(&a, exact(version + 2), vec![claims::take("y", &a)]);
     assert_eq!(refused(&other, late).await.kind(), StoreErrorKind::Constrained);
-    write(&other, &a, exact(version + 1), 1).await;
+    write(&other, &a, exact(version + 2), 1).await;
 }
 
 pub(super) async fn of_many_who_want_it_one_gets_it(harness: &dyn Harness) {
