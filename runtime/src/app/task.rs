@@ -129,7 +129,7 @@ impl Filling {
         Ok(Next::GoOn)
     }
 
-    fn rows(&self, folded: Vec<Folded>) -> Option<Rows> {
+    fn rows(&self, folded: Vec<Folded>) -> Option<Arc<Rows>> {
         let (mut put, mut remove) = (Vec::new(), Vec::new());
         for Folded { key, after, .. } in folded {
             match after {
@@ -138,11 +138,9 @@ impl Filling {
             }
         }
         let nothing = put.is_empty() && remove.is_empty();
-        (!nothing).then(|| Rows {
-            table: Arc::clone(self.view.table()),
-            build: self.build.clone(),
-            put,
-            remove,
+        (!nothing).then(|| {
+            let (table, build) = (Arc::clone(self.view.table()), self.build.clone());
+            Arc::new(Rows { table, build, put, remove })
         })
     }
 }
@@ -247,6 +245,20 @@ impl Task for Filling {
                 let Some(stream) = events.get(index).map(|event| &event.stream) else { continue };
                 rest.retain(|(other, event)| *other < index || event.stream != *stream);
             }
+        })
+    }
+
+    fn take_ahead<'a>(
+        &'a self,
+        events: &'a [RecordedEvent],
+        rows: Option<&'a Rows>,
+    ) -> BoxFuture<'a, Option<Taken>> {
+        Box::pin(async move {
+            let mut before = Before::of(&*self.books, self.view.table(), &self.build);
+            before.know(rows);
+            let events: Vec<_> = events.iter().enumerate().collect();
+            let folded = self.view.fold(&events, &mut before).await.ok()?;
+            Some(Taken { rows: self.rows(folded), ..Taken::default() })
         })
     }
 
