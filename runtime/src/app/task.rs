@@ -99,7 +99,7 @@ impl Filling {
         }
         if !self.ready.load(Ordering::Acquire) {
             for category in self.view.categories() {
-                let constraint = Constraint { category, name: self.view.constraint() };
+                let constraint = Constraint { category, name: self.view.constraint().clone() };
                 self.events.constrain(&constraint, Some(Standing::Building)).await?;
             }
             self.ready.store(true, Ordering::Release);
@@ -190,7 +190,7 @@ pub(super) async fn put_in_force(view: &dyn AnyView, events: &dyn Store) -> Resu
         events.constrain(&constraint, Some(Standing::InForce)).await?;
     }
     for (constraint, _) in on_record(view, events).await? {
-        if constraint.name != name {
+        if constraint.name != *name {
             events.constrain(&constraint, None).await?;
         }
     }
