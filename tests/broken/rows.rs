@@ -135,7 +135,7 @@ impl Broken {
             };
             let build = self.store.builds(&op.table.name).await.unwrap().remove(0);
             let mut work = Work::new(build.reader(), build.position, build.position);
-            work.rows = Some(Rows { table: op.table, build, put: vec![row], remove: Vec::new() });
+            work.rows = Some(Arc::new(Rows { table: op.table, build, put: vec![row], remove: Vec::new() }));
             self.store.write(work).await.unwrap();
         }
     }

@@ -54,26 +54,34 @@ pub(super) trait AnyView: fmt::Debug + Send + Sync + 'static {
 
     /// How the names begin under which it is on record where it is transactional, whatever its fingerprint.
     fn constraints(&self) -> String {
-        format!("{}{}:", Constraint::OF_VIEWS, self.name())
+        constraints(self.name())
     }
 
     /// The name under which it is on record where it is transactional.
-    fn constraint(&self) -> Name {
-        Name::from(format!("{}{:032x}", self.constraints(), self.model().fingerprint))
-    }
+    fn constraint(&self) -> &Name;
+}
+
+fn constraints(name: &str) -> String {
+    format!("{}{name}:", Constraint::OF_VIEWS)
 }
 
 /// A view of this type.
 pub(super) struct Typed<V> {
     table: Arc<Table>,
     filter: Filter,
+    constraint: Name,
     view: PhantomData<fn() -> V>,
 }
 
 impl<V: View> Typed<V> {
     pub(super) fn new() -> Self {
         let categories = V::MODEL.sources.iter().map(|source| Name::from_static(source.category));
-        Self { table: V::table(), filter: Filter::Categories(categories.collect()), view: PhantomData }
+        Self {
+            table: V::table(),
+            filter: Filter::Categories(categories.collect()),
+            constraint: Name::from(format!("{}{:032x}", constraints(V::TABLE), V::MODEL.fingerprint)),
+            view: PhantomData,
+        }
     }
 }
 
@@ -96,6 +104,10 @@ impl<V: View> AnyView for Typed<V> {
 
     fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    fn constraint(&self) -> &Name {
+        &self.constraint
     }
 
     fn fold<'a>(

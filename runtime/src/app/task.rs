@@ -130,7 +130,7 @@ impl Filling {
         }
         if !self.ready.load(Ordering::Acquire) {
             for category in self.view.categories() {
-                let constraint = Constraint { category, name: self.view.constraint() };
+                let constraint = Constraint { category, name: self.view.constraint().clone() };
                 self.events.constrain(&constraint, Some(Standing::Building)).await?;
             }
             self.end_the_altered().await?;
@@ -173,7 +173,7 @@ impl Filling {
         Ok(Next::GoOn)
     }
 
-    fn rows(&self, folded: Vec<Folded>) -> Option<Rows> {
+    fn rows(&self, folded: Vec<Folded>) -> Option<Arc<Rows>> {
         let (mut put, mut remove) = (Vec::new(), Vec::new());
         for Folded { key, after, .. } in folded {
             match after {
@@ -182,11 +182,9 @@ impl Filling {
             }
         }
         let nothing = put.is_empty() && remove.is_empty();
-        (!nothing).then(|| Rows {
-            table: Arc::clone(self.view.table()),
-            build: self.build.clone(),
-            put,
-            remove,
+        (!nothing).then(|| {
+            let (table, build) = (Arc::clone(self.view.table()), self.build.clone());
+            Arc::new(Rows { table, build, put, remove })
         })
     }
 }
@@ -236,7 +234,7 @@ pub(super) async fn put_in_force(view: &dyn AnyView, events: &dyn Store) -> Resu
         events.constrain(&constraint, Some(Standing::InForce)).await?;
     }
     for (constraint, _) in on_record(view, events).await? {
-        if constraint.name != name {
+        if constraint.name != *name {
             events.constrain(&constraint, None).await?;
         }
     }
@@ -293,6 +291,20 @@ impl Task for Filling {
                 let Some(stream) = events.get(index).map(|event| &event.stream) else { continue };
                 rest.retain(|(other, event)| *other < index || event.stream != *stream);
             }
+        })
+    }
+
+    fn take_ahead<'a>(
+        &'a self,
+        events: &'a [RecordedEvent],
+        rows: Option<&'a Rows>,
+    ) -> BoxFuture<'a, Option<Taken>> {
+        Box::pin(async move {
+            let mut before = Before::of(&*self.books, self.view.table(), &self.build);
+            before.know(rows);
+            let events: Vec<_> = events.iter().enumerate().collect();
+            let folded = self.view.fold(&events, &mut before).await.ok()?;
+            Some(Taken { rows: self.rows(folded), ..Taken::default() })
         })
     }
 

@@ -19,8 +19,8 @@ pub struct Work {
     pub after: Position,
     /// How far it has come now; the same as before where it deals with dead letters.
     pub upto: Position,
-    /// The rows of a view.
-    pub rows: Option<Rows>,
+    /// The rows of a view; shared, because the reader goes on with them while they are written.
+    pub rows: Option<Arc<Rows>>,
     /// Events that it could not deal with. A letter takes the place of one that there is at its position.
     pub letters: Vec<Letter>,
     /// Dead letters that are settled: they go. By position.

@@ -6,6 +6,7 @@
 //!  Worker                   lease ─ begin ─ work ─ back-off    worker.rs
 //!    │                      errors of stores: for ever
 //!  Reading                  page ─ take ─ write ─ wait         reading.rs
+//!    │      ├─ ahead        the next page, meanwhile           ahead.rs
 //!    │      └─ wishes       dead letters in stream order       letters.rs
 //!  Task                     what comes of events: a view,      task.rs
 //!                           a handler
@@ -14,6 +15,7 @@
 //! The position is written with what comes of the events, and only if it is where the worker thinks that it is. That is what
 //! makes it exactly once; the lease only keeps two processes from doing the same work.
 
+mod ahead;
 mod letters;
 mod patience;
 mod reading;
@@ -32,7 +34,6 @@ use std::{
 
 use tokio::sync::{Notify, watch};
 
-use patience::both;
 pub(crate) use patience::{Either, Tries, caught, panic_message, race};
 pub use status::{State, Status};
 pub(crate) use task::{Failed, Next, Taken, Task};

@@ -7,7 +7,11 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
-    Either, Next, State, Taken, both, letters, race,
+    Either, Next, State, Taken,
+    ahead::Ahead,
+    letters,
+    patience::both,
+    race,
     worker::{Left, Worker},
 };
 use crate::{
@@ -36,6 +40,8 @@ pub(super) struct Reading<'a> {
     caught_up: bool,
     /// When the next page may be read, until then.
     not_before: Instant,
+    /// The next page, if it was read already.
+    ahead: Option<Ahead>,
 }
 
 /// What became of an attempt to write what came of events.
@@ -71,11 +77,11 @@ impl<'a> Reading<'a> {
             measured,
             caught_up,
             not_before,
+            ahead: None,
         })
     }
 
     pub(super) async fn run(mut self) -> Result<Left, StoreError> {
-        let mut ahead: Option<Page> = None;
         loop {
             // Stores that never wait would let nobody else have the thread.
             tokio::task::yield_now().await;
@@ -83,8 +89,12 @@ impl<'a> Reading<'a> {
                 self.write_position().await?;
                 return Ok(Left::Stopped);
             }
-            if self.is_time_to_look() && matches!(self.carry_out_wishes().await?, Attempt::Overtaken) {
-                return Ok(Left::Overtaken);
+            if self.is_time_to_look() {
+                // It may change rows.
+                self.ahead = None;
+                if let Attempt::Overtaken = self.carry_out_wishes().await? {
+                    return Ok(Left::Overtaken);
+                }
             }
             if self.worker.task.wakes_at().is_some_and(|at| at <= Utc::now()) {
                 let taken = self.worker.task.elapsed().await?;
@@ -101,9 +111,10 @@ impl<'a> Reading<'a> {
             }
             // A page is never larger than what the list of dead letters could take of it.
             let limit = self.worker.pace.page.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1);
-            let page = match ahead.take().filter(|page| page.events.len() <= limit) {
-                Some(page) => page,
-                None => self.worker.page(self.position, limit).await?,
+            let ahead = self.ahead.take().filter(|ahead| ahead.is_next(self.position, limit));
+            let (page, taken) = match ahead {
+                Some(Ahead { page, taken, .. }) => (page, taken),
+                None => (self.worker.page(self.position, limit).await?, None),
             };
             if !page.events.is_empty() {
                 if self.worker.shared.status.borrow().state == State::Full {
@@ -114,13 +125,9 @@ impl<'a> Reading<'a> {
                 }
                 let (events, at) = (page.events.len(), page.events.last().map(|event| event.at));
                 let span = observe::reading(self.worker.task.reader(), events);
-                let next = self.worker.next_page(page.last, limit, !page.end);
-                let taking = self.take(page.events, page.last).instrument(span);
-                let (taken, next) = both(taking, next).await;
-                if let Attempt::Overtaken = taken? {
+                if let Attempt::Overtaken = self.take(page, taken, limit).instrument(span).await? {
                     return Ok(Left::Overtaken);
                 }
-                ahead = next;
                 observe::page(self.worker.task.reader(), events);
                 self.worker.shared.status.send_modify(|status| {
                     (status.events, status.at) = (status.events + events as u64, at);
@@ -216,8 +223,11 @@ impl<'a> Reading<'a> {
     }
 
     /// Takes a page. Where a row of it does not fit, its events are taken one by one, so that it is known whose row it is.
-    async fn take(&mut self, events: Vec<RecordedEvent>, upto: Position) -> Result<Attempt, StoreError> {
-        match self.attempt(&events, upto).await? {
+    /// `taken` is what comes of it, where that is known.
+    async fn take(&mut self, page: Page, taken: Option<Taken>, limit: usize) -> Result<Attempt, StoreError> {
+        let Page { events, last: upto, end } = page;
+        let ahead = (!end).then_some(limit);
+        match self.attempt(&events, upto, taken, ahead).await? {
             Attempt::Refused(error) if events.len() == 1 => self.give_up(&events, upto, error).await,
             Attempt::Refused(_) => {
                 for (index, event) in events.iter().enumerate() {
@@ -226,7 +236,7 @@ impl<'a> Reading<'a> {
                         Some(_) => event.iter().map(|event| event.position).max().unwrap_or(upto),
                         None => upto,
                     };
-                    let outcome = match self.attempt(event, upto).await? {
+                    let outcome = match self.attempt(event, upto, None, None).await? {
                         Attempt::Refused(error) => self.give_up(event, upto, error).await?,
                         outcome => outcome,
                     };
@@ -240,12 +250,34 @@ impl<'a> Reading<'a> {
         }
     }
 
-    async fn attempt(&mut self, events: &[RecordedEvent], upto: Position) -> Result<Attempt, StoreError> {
+    /// Takes events and writes what comes of them, and meanwhile looks `ahead` at so many that come next, if they are wanted.
+    async fn attempt(
+        &mut self,
+        events: &[RecordedEvent],
+        upto: Position,
+        taken: Option<Taken>,
+        ahead: Option<usize>,
+    ) -> Result<Attempt, StoreError> {
+        let worker = self.worker;
         let blocked = self.blocked(events).await?;
         if blocked.is_empty() {
-            let taken = self.worker.task.take(events).await?;
+            let taken = match taken {
+                Some(taken) => taken,
+                None => worker.task.take(events).await?,
+            };
             let letters = self.letters_of(events, &taken.failed);
-            return self.write(upto, taken, letters, Vec::new()).await;
+            // Of what comes behind a dead letter in its stream, nothing comes.
+            let ahead = ahead.filter(|_| letters.is_empty() && self.letters == 0);
+            let rows = taken.rows.clone();
+            let next = async {
+                match ahead {
+                    Some(limit) => Ahead::look(worker, upto, limit, rows.as_deref()).await,
+                    None => None,
+                }
+            };
+            let (outcome, next) = both(self.write(upto, taken, letters, Vec::new()), next).await;
+            self.ahead = next.filter(|_| matches!(outcome, Ok(Attempt::Written)));
+            return outcome;
         }
         let (behind, free): (Vec<_>, Vec<_>) =
             events.iter().cloned().partition(|event| blocked.contains(&event.stream));
@@ -283,7 +315,7 @@ impl<'a> Reading<'a> {
         let mut work = Work::new(self.worker.task.reader(), self.written, upto.max(self.written));
         (work.rows, work.processes, work.letters, work.settled) =
             (taken.rows, taken.processes, letters, settled);
-        let rows = observe::RowCounts::of_reader(work.rows.as_ref());
+        let rows = observe::RowCounts::of_reader(work.rows.as_deref());
         match self.worker.books.write(work).await {
             Ok(()) => rows.written(),
             Err(WorkError::Overtaken { .. }) => return Ok(Attempt::Overtaken),

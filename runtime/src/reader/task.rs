@@ -1,6 +1,6 @@
 //! What a reader is for.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -39,6 +39,18 @@ pub(crate) trait Task: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// A store that is needed cannot be read or written: the worker tries again for ever.
     fn take<'a>(&'a self, events: &'a [RecordedEvent]) -> BoxFuture<'a, Result<Taken, StoreError>>;
+
+    /// The same for the events of the next page, while what came of those before them is being written: `rows` are theirs. It
+    /// is thrown away if they are not. `None`: there is something about these events, and they have to be given again when
+    /// those before them are written, which holds for everything that does more than work out rows.
+    fn take_ahead<'a>(
+        &'a self,
+        events: &'a [RecordedEvent],
+        rows: Option<&'a Rows>,
+    ) -> BoxFuture<'a, Option<Taken>> {
+        let _ = (events, rows);
+        Box::pin(std::future::ready(None))
+    }
 
     /// When [`elapsed`](Self::elapsed) wants to be called, whether or not there are events.
     fn wakes_at(&self) -> Option<DateTime<Utc>> {
@@ -79,7 +91,7 @@ pub(crate) enum Next {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     /// Rows of a view.
-    pub(crate) rows: Option<Rows>,
+    pub(crate) rows: Option<Arc<Rows>>,
     /// States of processes.
     pub(crate) processes: Vec<ProcessChange>,
     /// Events that cannot be taken, the first of each stream.

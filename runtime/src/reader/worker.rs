@@ -117,15 +117,6 @@ impl Worker {
         self.events.read_all(self.task.filter(), after, limit).await
     }
 
-    /// The page behind one that was `not_the_end`: it is read while what came of that one is written. If it cannot be read,
-    /// that comes up again when it is needed.
-    pub(super) async fn next_page(&self, after: Position, limit: usize, not_the_end: bool) -> Option<Page> {
-        match not_the_end {
-            true => self.page(after, limit).await.ok(),
-            false => None,
-        }
-    }
-
     async fn read(&self) -> Result<Left, StoreError> {
         if let Next::End(reason) = self.task.begin().await? {
             return Ok(Left::Ended(reason));

@@ -9,7 +9,7 @@ use std::{
 
 use super::{Action, Change, ProjectError, View};
 use crate::{
-    read::{Build, ReadStore, Table, Values},
+    read::{Build, ReadStore, Rows, Table, Values},
     reader::panic_message,
     store::{RecordedEvent, StoreError},
 };
@@ -26,6 +26,13 @@ impl<'a> Before<'a> {
     /// Those of this build.
     pub(crate) fn of(books: &'a dyn ReadStore, table: &'a Arc<Table>, build: &'a Build) -> Self {
         Self { books, table, build, rows: BTreeMap::new() }
+    }
+
+    /// Rows as they will have been written.
+    pub(crate) fn know(&mut self, rows: Option<&Rows>) {
+        let Some(Rows { put, remove, .. }) = rows else { return };
+        self.rows.extend(put.iter().map(|row| (self.table.key_of(row), Some(row.clone()))));
+        self.rows.extend(remove.iter().map(|key| (key.clone(), None)));
     }
 
     /// Forgets what was read.

@@ -22,7 +22,7 @@ impl BrokenViews {
                 let table = table();
                 let row = vec![Value::Integer(2), Value::Text("other".to_owned()), Value::Null];
                 let mut work = Work::new(build.reader(), build.position, build.position);
-                work.rows = Some(Rows { table, build, put: vec![row], remove: Vec::new() });
+                work.rows = Some(Arc::new(Rows { table, build, put: vec![row], remove: Vec::new() }));
                 self.store().write(work).await.unwrap();
             }
             ("UPDATE", Some(_)) => {}

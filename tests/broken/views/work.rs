@@ -1,6 +1,6 @@
 //! Mistakes with what a reader has done, and with who does it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use factum::{
     Position,
@@ -70,7 +70,7 @@ impl BrokenViews {
     }
 
     async fn change_rows(&self, work: &mut Work) -> Result<(), StoreError> {
-        let Some(rows) = &mut work.rows else { return Ok(()) };
+        let Some(rows) = work.rows.as_mut().map(Arc::make_mut) else { return Ok(()) };
         match self.bug {
             RemovesNothing => rows.remove.clear(),
             WritesAThousandRows => rows.put.truncate(1_000),

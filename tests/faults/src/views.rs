@@ -131,7 +131,7 @@ async fn one_step(store: &dyn ReadStore, table: &Arc<Table>, build: &Build) -> O
     let rows =
         Rows { table: Arc::clone(table), build: build.clone(), put: put.collect(), remove: Vec::new() };
     let work = Work::new(build.reader(), after, upto);
-    match store.write(Work { rows: Some(rows), ..work }).await {
+    match store.write(Work { rows: Some(Arc::new(rows)), ..work }).await {
         Ok(()) => Some(upto),
         Err(WorkError::Overtaken { .. }) => None,
         Err(error) => panic!("the disk is well: {error}"),

@@ -69,7 +69,7 @@ async fn go_on(store: &Arc<dyn ReadStore>, build: &factum::read::Build, upto: u1
         next = position.get();
         let mut work = work_at(build, position);
         let number = i64::try_from(next).unwrap();
-        if let Some(rows) = &mut work.rows {
+        if let Some(rows) = work.rows.as_mut().map(Arc::make_mut) {
             rows.put = (0..20).map(|row| counter(20 * number + row, number, "put")).collect();
         }
         match store.write(work).await {
@@ -81,12 +81,12 @@ async fn go_on(store: &Arc<dyn ReadStore>, build: &factum::read::Build, upto: u1
 
 fn work_at(build: &factum::read::Build, after: Position) -> factum::read::Work {
     let mut work = factum::read::Work::new(build.reader(), after, Position::new(after.get() + 1));
-    work.rows = Some(factum::read::Rows {
+    work.rows = Some(Arc::new(factum::read::Rows {
         table: counters(),
         build: build.clone(),
         put: Vec::new(),
         remove: Vec::new(),
-    });
+    }));
     work
 }
 

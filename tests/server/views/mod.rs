@@ -58,7 +58,8 @@ fn with_rows(id: &str, expected: Expected, rows: Vec<RowOp>) -> Commit {
 async fn work(store: &Arc<dyn ReadStore>, table: &Arc<Table>, build: &Build, put: Vec<Values>) -> Work {
     let after = store.position(&build.reader()).await.unwrap();
     let mut work = Work::new(build.reader(), after, Position::new(after.get() + 1));
-    work.rows = Some(Rows { table: Arc::clone(table), build: build.clone(), put, remove: Vec::new() });
+    work.rows =
+        Some(Arc::new(Rows { table: Arc::clone(table), build: build.clone(), put, remove: Vec::new() }));
     work
 }
 

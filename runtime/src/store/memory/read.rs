@@ -202,11 +202,11 @@ impl Books {
             let behind = |filling: &&mut Filling| filling.stage != Stage::Live { transactional: true };
             let Some(filling) = self.filling(&rows.build).filter(behind) else { return Err(overtaken) };
             filling.check(&rows.table)?;
-            for key in rows.remove {
-                filling.set(key.into_iter().map(kept).collect(), None);
+            for key in &rows.remove {
+                filling.set(key.iter().cloned().map(kept).collect(), None);
             }
-            for row in rows.put {
-                let row: Values = row.into_iter().map(kept).collect();
+            for row in &rows.put {
+                let row: Values = row.iter().cloned().map(kept).collect();
                 filling.set(rows.table.key_of(&row), Some(row));
             }
         }

@@ -143,7 +143,7 @@ impl Views {
                 Written::Changed(error) => return Err(error.into()),
                 Written::OtherStage => beside = !beside,
                 Written::NoTable => {
-                    let Some(Rows { build, .. }) = &work.rows else { return Err(overtaken()) };
+                    let Some(Rows { build, .. }) = work.rows.as_deref() else { return Err(overtaken()) };
                     let stage = lane.link.ask("looking for a build", |session| async move {
                         builds::stage(&session, build).await
                     });

@@ -223,7 +223,7 @@ async fn filling_a_view() {
                 remove: Vec::new(),
             };
             let work = Work::new(build.reader(), after, page.last);
-            store.write(Work { rows: Some(rows), ..work }).await.unwrap();
+            store.write(Work { rows: Some(Arc::new(rows)), ..work }).await.unwrap();
             spent[1] += writing.elapsed().as_secs_f64();
             after = page.last;
             if page.end {

@@ -53,7 +53,7 @@ pub(super) async fn live(store: &SqliteStore, table: &Arc<Table>) -> Build {
 pub(super) fn work(table: &Arc<Table>, build: &Build, after: u128, put: Vec<Values>) -> Work {
     let rows = Rows { table: Arc::clone(table), build: build.clone(), put, remove: Vec::new() };
     let work = Work::new(build.reader(), Position::new(after), Position::new(after + 1));
-    Work { rows: Some(rows), ..work }
+    Work { rows: Some(Arc::new(rows)), ..work }
 }
 
 /// A table with a column of each type, and a row of it.

@@ -1,5 +1,7 @@
 //! Rows of a build, by their keys.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate};
 
 use super::support::{
@@ -55,7 +57,7 @@ pub(super) async fn keys_of_several_columns(store: Subject) {
     let after = store.position(&build.reader()).await.unwrap();
     let mut work = Work::new(build.reader(), after, Position::new(2));
     let (put, remove) = (vec![booking("a", 2, 21)], vec![key("a", 1), key("b", 2)]);
-    work.rows = Some(Rows { table: bookings.clone(), build, put, remove });
+    work.rows = Some(Arc::new(Rows { table: bookings.clone(), build, put, remove }));
     store.write(work).await.unwrap();
     assert_eq!(all(&store, &bookings).await, [booking("a", 2, 21), booking("b", 1, 10)]);
 }

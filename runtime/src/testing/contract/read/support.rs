@@ -83,7 +83,7 @@ pub(in super::super) async fn work(
 ) -> Work {
     let after = store.position(&build.reader()).await.unwrap();
     let mut work = Work::new(build.reader(), after, Position::new(after.get() + 1));
-    work.rows = Some(Rows { table: Arc::clone(table), build: build.clone(), put, remove });
+    work.rows = Some(Arc::new(Rows { table: Arc::clone(table), build: build.clone(), put, remove }));
     work
 }
 
