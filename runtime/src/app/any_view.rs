@@ -58,7 +58,13 @@ pub(super) trait AnyView: fmt::Debug + Send + Sync + 'static {
     }
 
     /// The name under which it is on record where it is transactional.
-    fn constraint(&self) -> &Name;
+    fn constraint(&self) -> Name {
+        constraint(self.name(), self.model())
+    }
+}
+
+fn constraint(name: &str, model: &ViewModel) -> Name {
+    Name::from(format!("{}{:032x}", constraints(name), model.fingerprint))
 }
 
 fn constraints(name: &str) -> String {
@@ -79,7 +85,7 @@ impl<V: View> Typed<V> {
         Self {
             table: V::table(),
             filter: Filter::Categories(categories.collect()),
-            constraint: Name::from(format!("{}{:032x}", constraints(V::TABLE), V::MODEL.fingerprint)),
+            constraint: constraint(V::TABLE, V::MODEL),
             view: PhantomData,
         }
     }
@@ -106,8 +112,8 @@ impl<V: View> AnyView for Typed<V> {
         &self.filter
     }
 
-    fn constraint(&self) -> &Name {
-        &self.constraint
+    fn constraint(&self) -> Name {
+        self.constraint.clone()
     }
 
     fn fold<'a>(

@@ -24,7 +24,7 @@ impl Core {
 impl Beside for Core {
     fn constraints(&self, category: &str) -> Vec<Name> {
         let views = self.of_level(Consistency::Transactional).filter(|place| place.view.reads(category));
-        views.map(|place| place.view.constraint().clone()).collect()
+        views.map(|place| place.view.constraint()).collect()
     }
 
     fn rows<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<Vec<RowOp>, ViewRefused>> {

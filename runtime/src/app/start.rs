@@ -232,7 +232,7 @@ async fn transactional(core: &Core, place: &Arc<AppView>, readable: u64) -> Resu
     let name = place.view.constraint();
     let on_record = on_record(&*place.view, &*core.events).await.map_err(failed)?;
     let in_force = |(constraint, standing): &(crate::store::Constraint, Standing)| {
-        constraint.name == *name && *standing == Standing::InForce
+        constraint.name == name && *standing == Standing::InForce
     };
     if on_record.len() == place.view.categories().len() && on_record.iter().all(in_force) {
         return Ok(());

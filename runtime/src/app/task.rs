@@ -130,7 +130,7 @@ impl Filling {
         }
         if !self.ready.load(Ordering::Acquire) {
             for category in self.view.categories() {
-                let constraint = Constraint { category, name: self.view.constraint().clone() };
+                let constraint = Constraint { category, name: self.view.constraint() };
                 self.events.constrain(&constraint, Some(Standing::Building)).await?;
             }
             self.end_the_altered().await?;
@@ -234,7 +234,7 @@ pub(super) async fn put_in_force(view: &dyn AnyView, events: &dyn Store) -> Resu
         events.constrain(&constraint, Some(Standing::InForce)).await?;
     }
     for (constraint, _) in on_record(view, events).await? {
-        if constraint.name != *name {
+        if constraint.name != name {
             events.constrain(&constraint, None).await?;
         }
     }
