@@ -12,6 +12,7 @@ mod query;
 mod rebuild;
 mod refused;
 mod replay;
+mod sql;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -3,8 +3,9 @@
 use std::{any::TypeId, fmt, marker::PhantomData, sync::Arc};
 
 use crate::{
-    read::Table,
-    store::{BoxFuture, Constraint, Filter, Name, RecordedEvent},
+    read::{Build, ReadStore, Rows, Table},
+    reader::{Failed, Taken, Tries},
+    store::{BoxFuture, Constraint, Filter, Name, RecordedEvent, StoreError},
     view::{
         ProjectError, RowEffect, View, ViewModel,
         fold::{self, Before, FoldFailed, Folded, guarded},
@@ -15,12 +16,63 @@ use crate::{
 pub(super) trait AnyView: fmt::Debug + Send + Sync + 'static {
     /// The type.
     fn id(&self) -> TypeId;
-    /// The name of the table.
+    /// The name under which its books are kept.
     fn name(&self) -> &'static str;
-    fn model(&self) -> &'static ViewModel;
-    fn table(&self) -> &Arc<Table>;
+    /// The tables that it writes.
+    fn tables(&self) -> Vec<&'static str>;
+    fn fingerprint(&self) -> [u8; 16];
     /// The events that it reads.
     fn filter(&self) -> &Filter;
+
+    /// Finds or makes the build that it fills; see [`ReadStore::prepare`].
+    fn prepare<'a>(
+        &'a self,
+        books: &'a dyn ReadStore,
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>>;
+
+    /// What comes of events in a build; see [`Task::take`](crate::reader::Task::take).
+    fn take<'a>(
+        &'a self,
+        events: &'a [RecordedEvent],
+        build: &'a Build,
+        books: &'a dyn ReadStore,
+    ) -> BoxFuture<'a, Result<Taken, StoreError>>;
+
+    /// The same view as one that says what becomes of rows, if it is one.
+    fn rows(&self) -> Option<&dyn RowView>;
+
+    /// Whether it reads the events of this category.
+    fn reads(&self, category: &str) -> bool {
+        match self.filter() {
+            Filter::All => true,
+            Filter::Categories(categories) => categories.iter().any(|own| *own == category),
+        }
+    }
+
+    /// The categories that it reads; none, if it reads all.
+    fn categories(&self) -> Vec<Name> {
+        match self.filter() {
+            Filter::All => Vec::new(),
+            Filter::Categories(categories) => categories.clone(),
+        }
+    }
+
+    /// How the names begin under which it is on record where it is transactional, whatever its fingerprint.
+    fn constraints(&self) -> String {
+        format!("{}{}:", Constraint::OF_VIEWS, self.name())
+    }
+
+    /// The name under which it is on record where it is transactional.
+    fn constraint(&self) -> Name {
+        Name::from(format!("{}{:032x}", self.constraints(), u128::from_be_bytes(self.fingerprint())))
+    }
+}
+
+/// A view that says what becomes of rows.
+pub(super) trait RowView: Send + Sync {
+    fn model(&self) -> &'static ViewModel;
+    fn table(&self) -> &Arc<Table>;
 
     /// See [`fold::fold`].
     fn fold<'a>(
@@ -31,30 +83,6 @@ pub(super) trait AnyView: fmt::Debug + Send + Sync + 'static {
 
     /// See [`View::effects`].
     fn effects(&self, event: &RecordedEvent, index: usize) -> Result<Option<Vec<RowEffect>>, ProjectError>;
-
-    fn fingerprint(&self) -> [u8; 16] {
-        self.model().fingerprint.to_be_bytes()
-    }
-
-    /// Whether it reads the events of this category.
-    fn reads(&self, category: &str) -> bool {
-        self.model().sources.iter().any(|source| source.category == category)
-    }
-
-    /// The categories that it reads.
-    fn categories(&self) -> Vec<Name> {
-        self.model().sources.iter().map(|source| Name::from_static(source.category)).collect()
-    }
-
-    /// How the names begin under which it is on record where it is transactional, whatever its fingerprint.
-    fn constraints(&self) -> String {
-        format!("{}{}:", Constraint::OF_VIEWS, self.name())
-    }
-
-    /// The name under which it is on record where it is transactional.
-    fn constraint(&self) -> Name {
-        Name::from(format!("{}{:032x}", self.constraints(), self.model().fingerprint))
-    }
 }
 
 /// A view of this type.
@@ -69,6 +97,18 @@ impl<V: View> Typed<V> {
         let categories = V::MODEL.sources.iter().map(|source| Name::from_static(source.category));
         Self { table: V::table(), filter: Filter::Categories(categories.collect()), view: PhantomData }
     }
+
+    fn written(&self, folded: Vec<Folded>, build: &Build) -> Option<Rows> {
+        let (mut put, mut remove) = (Vec::new(), Vec::new());
+        for Folded { key, after, .. } in folded {
+            match after {
+                Some(row) => put.push(row),
+                None => remove.push(key),
+            }
+        }
+        let nothing = put.is_empty() && remove.is_empty();
+        (!nothing).then(|| Rows { table: Arc::clone(&self.table), build: build.clone(), put, remove })
+    }
 }
 
 impl<V: View> AnyView for Typed<V> {
@@ -80,16 +120,69 @@ impl<V: View> AnyView for Typed<V> {
         V::TABLE
     }
 
+    fn tables(&self) -> Vec<&'static str> {
+        vec![V::TABLE]
+    }
+
+    fn fingerprint(&self) -> [u8; 16] {
+        V::MODEL.fingerprint.to_be_bytes()
+    }
+
+    fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        books: &'a dyn ReadStore,
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>> {
+        books.prepare(&self.table, self.fingerprint(), anew)
+    }
+
+    fn take<'a>(
+        &'a self,
+        events: &'a [RecordedEvent],
+        build: &'a Build,
+        books: &'a dyn ReadStore,
+    ) -> BoxFuture<'a, Result<Taken, StoreError>> {
+        Box::pin(async move {
+            let mut before = Before::of(books, &self.table, build);
+            let mut tries = Tries::new();
+            let mut failed = Vec::new();
+            let mut rest: Vec<_> = events.iter().enumerate().collect();
+            loop {
+                let (index, cause) = match self.fold(&rest, &mut before).await {
+                    Ok(folded) => {
+                        let rows = self.written(folded, build);
+                        return Ok(Taken { rows, failed, ..Taken::default() });
+                    }
+                    Err(FoldFailed::Store(error)) => return Err(error),
+                    Err(FoldFailed::Event(index, cause)) => (index, cause),
+                };
+                if tries.allow_another().await {
+                    before.forget();
+                    continue;
+                }
+                failed.push(Failed { index, error: cause.to_string(), attempts: tries.made() });
+                let Some(stream) = events.get(index).map(|event| &event.stream) else { continue };
+                rest.retain(|(other, event)| *other < index || event.stream != *stream);
+            }
+        })
+    }
+
+    fn rows(&self) -> Option<&dyn RowView> {
+        Some(self)
+    }
+}
+
+impl<V: View> RowView for Typed<V> {
     fn model(&self) -> &'static ViewModel {
         V::MODEL
     }
 
     fn table(&self) -> &Arc<Table> {
         &self.table
-    }
-
-    fn filter(&self) -> &Filter {
-        &self.filter
     }
 
     fn fold<'a>(

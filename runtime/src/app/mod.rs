@@ -10,6 +10,7 @@ mod query;
 mod rebuild;
 mod repositories;
 mod running;
+mod sql;
 mod start;
 mod task;
 mod view;
@@ -22,15 +23,23 @@ pub use query::{Find, Found, ReadError, ViewReader};
 pub use rebuild::{Rebuild, RebuildError};
 pub(crate) use repositories::Repositories;
 pub use running::RunningApp;
+pub use sql::SqlViewReader;
 
 use any_view::{AnyView, Typed};
 use handlers::AnyHandler;
 use options::{Options, Tell};
 use running::Core;
+use sql::TypedSql;
 use view::AppView;
 
 pub use crate::reader::{State, Status};
-use crate::{handler::Handler, process::Process, read::ReadStore, store::Store, view::View};
+use crate::{
+    handler::Handler,
+    process::Process,
+    read::ReadStore,
+    store::Store,
+    view::{SqlView, View},
+};
 
 /// How far behind the events a view may be.
 ///
@@ -118,6 +127,13 @@ impl App {
     /// Adds a view.
     pub fn view<V: View>(mut self, consistency: Consistency) -> Self {
         self.views.push((Arc::new(Typed::<V>::new()), consistency));
+        self
+    }
+
+    /// Adds a view that writes tables of its own shape by SQL. It cannot be [`Transactional`](Consistency::Transactional), and the
+    /// store of views has to be SQLite or PostgreSQL.
+    pub fn sql_view<V: SqlView>(mut self, view: V, consistency: Consistency) -> Self {
+        self.views.push((Arc::new(TypedSql::new(view)), consistency));
         self
     }
 

@@ -24,7 +24,7 @@ pub struct Rebuild {
 #[non_exhaustive]
 pub enum RebuildError {
     /// The app has no such view.
-    #[error("the app has no view `{view}`: add it with `App::view` before it is started")]
+    #[error("the app has no view `{view}`: add it with `App::view` or `App::sql_view` before it is started")]
     Unknown {
         /// The view.
         view: &'static str,
@@ -107,7 +107,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Fills a view anew.
 pub(super) async fn begin(core: &Arc<Core>, place: &Arc<AppView>) -> Result<Rebuild, RebuildError> {
     let view = place.view.name();
-    let build = core.books.prepare(place.view.table(), place.view.fingerprint(), true).await;
+    let build = place.view.prepare(&*core.books, true).await;
     let build = build.map_err(|cause| RebuildError::Store { view, cause })?;
     let generation = build.generation;
     let at_it = place.reader(generation).filter(|reader| !reader.status().is_stopped());

@@ -25,12 +25,17 @@ pub(super) fn check(app: &App) -> Result<Arc<dyn ReadStore>, StartError> {
     let together = own.is_some_and(|own| ptr::addr_eq(Arc::as_ptr(&own), Arc::as_ptr(&books)));
     for (index, (view, level)) in app.views.iter().enumerate() {
         let name = view.name();
-        if app.views.iter().take(index).any(|(other, _)| other.name() == name) {
-            return Err(StartError::SameTable { table: name });
+        for (other, _) in app.views.iter().take(index) {
+            let mut taken = other.tables().into_iter().chain([other.name()]);
+            let wanted = view.tables();
+            if let Some(table) = taken.find(|taken| *taken == name || wanted.contains(taken)) {
+                return Err(StartError::SameTable { table });
+            }
         }
         if *level != Consistency::Transactional {
             continue;
         }
+        let Some(rows) = view.rows() else { return Err(StartError::NotData { view: name }) };
         let capabilities = app.store.capabilities();
         if !together {
             return Err(StartError::Elsewhere { view: name });
@@ -38,7 +43,7 @@ pub(super) fn check(app: &App) -> Result<Arc<dyn ReadStore>, StartError> {
         if !capabilities.supports(Capability::Rows) || !capabilities.supports(Capability::Claims) {
             return Err(StartError::NoRows { view: name });
         }
-        let model = view.model();
+        let model = rows.model();
         let as_is = model.recorded == RecordedUse::AsIs && !model.reads_rows;
         if model.recorded != RecordedUse::None && !as_is {
             return Err(StartError::Recorded { view: name });
@@ -67,7 +72,7 @@ pub(super) fn begin_handler(core: &Core, repositories: &Arc<Repositories>, handl
 /// Begins to fill a view, if somebody has to.
 pub(super) async fn begin(core: &Core, place: &Arc<AppView>) -> Result<(), StoreError> {
     let view = &*place.view;
-    let (table, fingerprint) = (view.table(), view.fingerprint());
+    let fingerprint = view.fingerprint();
     let builds = core.books.builds(view.name()).await?;
     let live = builds.iter().find(|build| build.stage != Stage::Beside);
     let ours = live.filter(|live| live.fingerprint == fingerprint);
@@ -83,16 +88,16 @@ pub(super) async fn begin(core: &Core, place: &Arc<AppView>) -> Result<(), Store
         fill(core, place, build.clone(), goal, core.options.pace());
     }
     if as_wanted.is_none() || (unfinished && goal == Goal::Behind) {
-        let mut build = core.books.prepare(table, fingerprint, ours.is_some()).await?;
+        let mut build = view.prepare(&*core.books, ours.is_some()).await?;
         if goal == Goal::Transactional && core.books.count_letters(&build.reader()).await? > 0 {
             // It could not take events when this was tried before. Perhaps it can now.
             core.books.discard(&build).await?;
-            build = core.books.prepare(table, fingerprint, ours.is_some()).await?;
+            build = view.prepare(&*core.books, ours.is_some()).await?;
         }
         fill(core, place, build, goal, core.options.rebuild_pace());
     } else {
         // It says so if somebody has changed the table.
-        core.books.prepare(table, fingerprint, false).await?;
+        view.prepare(&*core.books, false).await?;
     }
     Ok(())
 }

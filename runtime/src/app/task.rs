@@ -11,10 +11,9 @@ use std::{
 use super::{AnyView, AppView};
 use crate::{
     Position,
-    read::{Build, ReadStore, Rows, Stage},
-    reader::{Failed, Next, Pace, Taken, Task, Tries},
+    read::{Build, ReadStore, Stage},
+    reader::{Next, Pace, Taken, Task},
     store::{BoxFuture, Capability, Constraint, Filter, RecordedEvent, Standing, Store, StoreError},
-    view::fold::{Before, FoldFailed, Folded},
 };
 
 /// Fills one build of a view.
@@ -128,23 +127,6 @@ impl Filling {
         self.ready.store(true, Ordering::Release);
         Ok(Next::GoOn)
     }
-
-    fn rows(&self, folded: Vec<Folded>) -> Option<Rows> {
-        let (mut put, mut remove) = (Vec::new(), Vec::new());
-        for Folded { key, after, .. } in folded {
-            match after {
-                Some(row) => put.push(row),
-                None => remove.push(key),
-            }
-        }
-        let nothing = put.is_empty() && remove.is_empty();
-        (!nothing).then(|| Rows {
-            table: Arc::clone(self.view.table()),
-            build: self.build.clone(),
-            put,
-            remove,
-        })
-    }
 }
 
 /// The constraints of a view that are on record, whatever their fingerprint. None where the store knows of none.
@@ -226,28 +208,7 @@ impl Task for Filling {
     }
 
     fn take<'a>(&'a self, events: &'a [RecordedEvent]) -> BoxFuture<'a, Result<Taken, StoreError>> {
-        Box::pin(async move {
-            let mut before = Before::of(&*self.books, self.view.table(), &self.build);
-            let mut tries = Tries::new();
-            let mut failed = Vec::new();
-            let mut rest: Vec<_> = events.iter().enumerate().collect();
-            loop {
-                let (index, cause) = match self.view.fold(&rest, &mut before).await {
-                    Ok(folded) => {
-                        return Ok(Taken { rows: self.rows(folded), failed, ..Taken::default() });
-                    }
-                    Err(FoldFailed::Store(error)) => return Err(error),
-                    Err(FoldFailed::Event(index, cause)) => (index, cause),
-                };
-                if tries.allow_another().await {
-                    before.forget();
-                    continue;
-                }
-                failed.push(Failed { index, error: cause.to_string(), attempts: tries.made() });
-                let Some(stream) = events.get(index).map(|event| &event.stream) else { continue };
-                rest.retain(|(other, event)| *other < index || event.stream != *stream);
-            }
-        })
+        self.view.take(events, &self.build, &*self.books)
     }
 
     fn caught_up(&self, _: Position) -> BoxFuture<'_, Result<Next, StoreError>> {

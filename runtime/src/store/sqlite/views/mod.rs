@@ -9,6 +9,7 @@ mod letters;
 mod names;
 mod processes;
 mod rows;
+mod sql;
 mod tables;
 mod value;
 mod work;
@@ -22,7 +23,9 @@ pub(super) use self::{change::change, tables::Tables, value::Given};
 use super::{LOOK_EVERY, SqliteStore};
 use crate::{
     Position,
-    read::{Build, Due, Lease, Letter, ProcessState, Query, ReadStore, Table, Values, Wish, Work, WorkError},
+    read::{
+        Build, Due, Lease, Letter, ProcessState, Query, ReadStore, SqlTables, Table, Value, Values, Wish, Work, WorkError,
+    },
     store::{BoxFuture, StoreError, StreamId},
 };
 
@@ -50,6 +53,29 @@ impl ReadStore for SqliteStore {
                 .change(move |session| builds::prepare(&session.connection, &table, fingerprint, anew))
                 .await
         })
+    }
+
+    fn prepare_sql<'a>(
+        &'a self,
+        tables: &'a Arc<SqlTables>,
+        fingerprint: [u8; 16],
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>> {
+        Box::pin(async move {
+            let tables = Arc::clone(tables);
+            self.queue()?
+                .change(move |session| sql::prepare(&session.connection, &tables, fingerprint, anew))
+                .await
+        })
+    }
+
+    fn query_sql<'a>(
+        &'a self,
+        tables: &'a SqlTables,
+        sql: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Values>, StoreError>> {
+        Box::pin(async move { self.core.read(|session| sql::query(&session.connection, tables, sql, values)) })
     }
 
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {
