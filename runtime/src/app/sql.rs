@@ -6,7 +6,10 @@ use super::{AnyView, AppView, ReadError, any_view::RowView, options::Options};
 use crate::{
     Position, Receipt,
     handler::{Source, with_causes},
-    read::{Build, Projected, Projection, ReadStore, SqlTables, SqlTransaction, Value, Values},
+    read::{
+        Build, Projected, Projection, ReadStore, SqlTables, SqlTransaction, Value, Values,
+        leaves_transactions_alone,
+    },
     reader::{Failed, Taken, caught},
     store::{BoxFuture, Filter, RecordedEvent, StoreError},
     view::{SqlView, sql},
@@ -170,8 +173,10 @@ impl<V: SqlView> SqlViewReader<V> {
     /// [`Invalid`](crate::store::StoreErrorKind::Invalid) where the statement is at fault.
     pub async fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Values>, ReadError> {
         let place = self.reached().await?;
+        let refused = |cause| ReadError::Store { view: V::NAME, cause };
+        leaves_transactions_alone(sql).map_err(refused)?;
         let found = place.books.query_sql(&self.tables, sql, values).await;
-        found.map_err(|cause| ReadError::Store { view: V::NAME, cause })
+        found.map_err(refused)
     }
 
     /// Waits only: for those who read the tables with a client of their own.

@@ -87,7 +87,9 @@ const LONGEST_NAME: usize = 48;
 /// Whether a table may be called so; else what is wrong with it.
 fn check_name(name: &str) -> Result<(), &'static str> {
     if !is_identifier(name, LONGEST_NAME) {
-        return Err("has an impossible name: take at most 48 letters, digits and underscores, the first no digit");
+        return Err(
+            "has an impossible name: take at most 48 letters, digits and underscores, the first no digit",
+        );
     }
     if ["factum_", "sqlite_", "pg_"].iter().any(|reserved| name.to_lowercase().starts_with(reserved)) {
         return Err("has a name that belongs to the database or to factum: take another one");

@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 
 pub use query::{Condition, Place, Query, Test};
 pub use rows::{RowChange, RowOp, RowRefusal, RowRefused, show_key};
+pub(crate) use sql::leaves_transactions_alone;
 pub use sql::{Projected, Projection, SqlConnection, SqlTables, SqlTransaction};
 pub use table::{Build, Stage, Table, TableColumn};
 pub use value::{ColumnType, Value, Values};

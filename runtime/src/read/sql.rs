@@ -44,14 +44,13 @@ impl SqlTables {
         named
     }
 
-    /// For stores: `statement` made no table and no index of this name.
+    /// For stores: the statement that is to make this table or index makes none of its name.
     #[must_use]
-    pub fn not_made(&self, name: &str, build: &Build) -> StoreError {
+    pub fn not_made(&self, name: &str) -> StoreError {
         StoreError::invalid(format!(
-            "the definition of `{name}` of the view `{}` makes no table and no index `{}`: write its name in braces, as in \
-             `CREATE TABLE {{{name}}} (…)`",
+            "the definition of `{name}` of the view `{}` makes no table of that name, and no index: write its name in braces, \
+             as in `CREATE TABLE {{{name}}} (…)`, and define one table at least",
             self.view,
-            build.table(name),
         ))
     }
 
@@ -172,10 +171,7 @@ impl<'a> SqlTransaction<'a> {
         if let Some(failed) = &self.failed {
             return Err(copy(failed));
         }
-        if let Some(word) = of_transactions(sql) {
-            let refused = StoreError::invalid(format!(
-                "`{word}` is refused: the transaction is the store's, which begins and ends it"
-            ));
+        if let Err(refused) = leaves_transactions_alone(sql) {
             return self.note(Err(refused));
         }
         self.asking.store(true, Ordering::Relaxed);
@@ -205,13 +201,18 @@ impl<'a> SqlTransaction<'a> {
     }
 }
 
-/// The statement's first word, if it is one about transactions.
-fn of_transactions(sql: &str) -> Option<String> {
+/// Refuses a statement that begins or ends a transaction.
+pub(crate) fn leaves_transactions_alone(sql: &str) -> Result<(), StoreError> {
     const WORDS: [&str; 9] =
         ["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "PREPARE"];
     let word: String = sql.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
     let word = word.to_ascii_uppercase();
-    WORDS.contains(&word.as_str()).then_some(word)
+    match WORDS.contains(&word.as_str()) {
+        true => Err(StoreError::invalid(format!(
+            "`{word}` is refused: the transaction is the store's, which begins and ends it"
+        ))),
+        false => Ok(()),
+    }
 }
 
 fn copy(error: &StoreError) -> StoreError {
@@ -311,9 +312,11 @@ mod tests {
 
     #[test]
     fn statements_about_transactions_are_told() {
-        assert_eq!(of_transactions("  commit; --"), Some("COMMIT".to_owned()));
-        assert_eq!(of_transactions("SAVEPOINT one"), Some("SAVEPOINT".to_owned()));
-        assert_eq!(of_transactions("INSERT INTO committed VALUES (1)"), None);
-        assert_eq!(of_transactions("ending"), None);
+        for refused in ["  commit; --", "SAVEPOINT one", "END"] {
+            assert!(leaves_transactions_alone(refused).is_err(), "{refused}");
+        }
+        for taken in ["INSERT INTO committed VALUES (1)", "ending", ""] {
+            assert!(leaves_transactions_alone(taken).is_ok(), "{taken}");
+        }
     }
 }

@@ -279,7 +279,9 @@ impl<'a> Reading<'a> {
         match self.worker.books.write(work).await {
             Ok(()) => rows.written(),
             Err(WorkError::Overtaken { .. }) => return Ok(Attempt::Overtaken),
-            Err(error @ (WorkError::Row { .. } | WorkError::Refused { .. })) => return Ok(Attempt::Refused(error.to_string())),
+            Err(error @ (WorkError::Row { .. } | WorkError::Refused { .. })) => {
+                return Ok(Attempt::Refused(error.to_string()));
+            }
             Err(WorkError::Store(error)) => return Err(error),
         }
         (self.written, self.written_at) = (upto.max(self.written), Instant::now());

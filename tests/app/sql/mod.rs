@@ -4,6 +4,7 @@ mod ledger;
 mod refused;
 mod replaced;
 mod taken;
+mod values;
 
 use std::future::Future;
 

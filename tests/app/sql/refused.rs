@@ -44,10 +44,12 @@ async fn a_store_without_sql_says_so_at_once() {
 async fn two_views_cannot_have_one_table() {
     on_each(|house| async move {
         let store = house.open().await.unwrap();
-        let both = app(&store).sql_view(Ledger, Consistency::Eventual).sql_view(Wrong::<0>, Consistency::Eventual);
+        let both =
+            app(&store).sql_view(Ledger, Consistency::Eventual).sql_view(Wrong::<0>, Consistency::Eventual);
         let error = both.start().await.unwrap_err();
         assert!(matches!(error, StartError::SameTable { table: "owners" }), "{error}");
-        let twice = app(&store).sql_view(Ledger, Consistency::Eventual).sql_view(NextLedger, Consistency::Eventual);
+        let twice =
+            app(&store).sql_view(Ledger, Consistency::Eventual).sql_view(NextLedger, Consistency::Eventual);
         assert!(matches!(twice.start().await, Err(StartError::SameTable { .. })));
     })
     .await;
@@ -71,7 +73,11 @@ impl<const HOW: usize> SqlView for Wrong<HOW> {
     const VERSION: u32 = 1;
     const TABLES: &'static [(&'static str, &'static str)] = WRONG[HOW].2;
 
-    async fn project(&self, _: &Recorded<AccountEvent>, _: &mut SqlTransaction<'_>) -> Result<(), HandlerError> {
+    async fn project(
+        &self,
+        _: &Recorded<AccountEvent>,
+        _: &mut SqlTransaction<'_>,
+    ) -> Result<(), HandlerError> {
         Ok(())
     }
 }

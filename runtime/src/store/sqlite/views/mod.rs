@@ -17,14 +17,15 @@ mod work;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 
 pub(super) use self::{change::change, tables::Tables, value::Given};
 use super::{LOOK_EVERY, SqliteStore};
 use crate::{
     Position,
     read::{
-        Build, Due, Lease, Letter, ProcessState, Query, ReadStore, SqlTables, Table, Value, Values, Wish, Work, WorkError,
+        Build, Due, Lease, Letter, ProcessState, Query, ReadStore, SqlTables, Table, Value, Values, Wish,
+        Work, WorkError,
     },
     store::{BoxFuture, StoreError, StreamId},
 };
@@ -75,7 +76,9 @@ impl ReadStore for SqliteStore {
         sql: &'a str,
         values: &'a [Value],
     ) -> BoxFuture<'a, Result<Vec<Values>, StoreError>> {
-        Box::pin(async move { self.core.read(|session| sql::query(&session.connection, tables, sql, values)) })
+        Box::pin(
+            async move { self.core.read(|session| sql::query(&session.connection, tables, sql, values)) },
+        )
     }
 
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -111,6 +114,8 @@ impl ReadStore for SqliteStore {
         Box::pin(async move {
             let core = Arc::clone(&self.core);
             let (reader, upto) = (work.reader.clone(), work.upto);
+            // User code finds its runtime also on the thread that writes.
+            let runtime = Handle::try_current();
             let tell = move |outcome: &Result<(), WorkError>| {
                 if outcome.is_ok() {
                     core.readers_at.send_modify(|readers| {
@@ -118,7 +123,11 @@ impl ReadStore for SqliteStore {
                     });
                 }
             };
-            self.queue()?.change_and_tell(move |session| work::write(session, &work), tell).await
+            let write = move |session: &mut super::Session| {
+                let _entered = runtime.as_ref().map(Handle::enter);
+                work::write(session, &work)
+            };
+            self.queue()?.change_and_tell(write, tell).await
         })
     }
 

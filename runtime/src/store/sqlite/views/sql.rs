@@ -67,7 +67,7 @@ fn make(connection: &Connection, tables: &SqlTables, fingerprint: [u8; 16]) -> R
             }
             // It goes with its table, and keeps the name that it was given.
             Some("index") => {}
-            _ => return Err(tables.not_made(name, &build)),
+            _ => return Err(tables.not_made(name)),
         }
     }
     if made.is_empty() {
@@ -132,7 +132,9 @@ pub(super) fn query(
     }
     let mut statement = prepared(&moment, &tables.named(sql, &live), values)?;
     if !statement.readonly() {
-        return Err(StoreError::invalid("a statement that writes is refused here: a view is written by events"));
+        return Err(StoreError::invalid(
+            "a statement that writes is refused here: a view is written by events",
+        ));
     }
     rows(&mut statement)
 }
@@ -172,8 +174,7 @@ impl SqlConnection for Asked<'_> {
         sql: &'a str,
         values: &'a [Value],
     ) -> BoxFuture<'a, Result<Vec<Values>, StoreError>> {
-        let found =
-            prepared(self.connection, sql, values).and_then(|mut statement| rows(&mut statement));
+        let found = prepared(self.connection, sql, values).and_then(|mut statement| rows(&mut statement));
         Box::pin(std::future::ready(self.still_open(found)))
     }
 }
@@ -199,7 +200,9 @@ fn prepared<'c>(
     }
     if used < values.len() {
         let given = values.len();
-        return Err(StoreError::invalid(format!("there are {given} values for {used} parameters of `{sql}`")));
+        return Err(StoreError::invalid(format!(
+            "there are {given} values for {used} parameters of `{sql}`"
+        )));
     }
     Ok(statement)
 }
