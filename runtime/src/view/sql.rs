@@ -83,7 +83,7 @@ use crate::{
 /// What the view does in its transaction holds up whoever else writes the same rows; on SQLite, all who write to the file,
 /// commits of events too, so a page should take some milliseconds, and a smaller page holds up less. So `project` may wait for
 /// its transaction only; if it waits for anything else, the event fails. It should do the same each time, as it is called
-/// again after a rollback, and for all events whenever the view is filled anew.
+/// again after a rollback, and for all events whenever the view is filled anew, while it goes on for the tables that are there.
 ///
 /// # The tables
 ///
@@ -94,8 +94,11 @@ use crate::{
 /// So a program, before it reads, and a tool see whole tables at any time, and `project` never sees rows of another version.
 ///
 /// An index has a name in braces too, listed behind its table; in the database it keeps the number of the build that it was made
-/// for. What else is made on top of a table, such as a trigger, goes with the table when another one takes its place. Rights that
-/// were given on a table are not given on the next one. SQLite does not check foreign keys here.
+/// for. What else is made on top of a table, such as a trigger, goes with the table when another one takes its place; on
+/// PostgreSQL, rights that were given on it are given on the next one. SQLite does not check foreign keys here.
+///
+/// On PostgreSQL a statement has four fifths of `PostgresOptions::timeout`; one that takes longer is trouble with the database,
+/// and is tried again.
 pub trait SqlView: Send + Sync + 'static {
     /// Which events it reads: an aggregate, a tuple of two or three of them, or [`Everything`](crate::handler::Everything).
     type Source: Source;

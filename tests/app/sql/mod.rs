@@ -1,6 +1,6 @@
 //! Views that write tables of their own shape.
 
-mod ledger;
+pub(crate) mod ledger;
 mod refused;
 mod replaced;
 mod taken;
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Does the same on each store that has SQL.
-async fn on_each<F: Future<Output = ()>>(test: impl Fn(Box<dyn Harness>) -> F) {
+pub(crate) async fn on_each<F: Future<Output = ()>>(test: impl Fn(Box<dyn Harness>) -> F) {
     for (name, house) in houses().await {
         if name != "memory" {
             eprintln!("on {name}");
@@ -33,7 +33,7 @@ async fn turn() -> MutexGuard<'static, ()> {
 }
 
 /// What happens in the tests: accounts of two owners, payments, one that is given away and one that is closed.
-async fn fill(app: &RunningApp, accounts: u64, payments: i64) {
+pub(crate) async fn fill(app: &RunningApp, accounts: u64, payments: i64) {
     let repository = app.repository::<Account>();
     for number in 1..=accounts {
         let owner = if number % 2 == 0 { "ann" } else { "bob" };

@@ -1,8 +1,13 @@
 //! Each event takes effect once, or not at all.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use factum::{App, Consistency, Position, app::State};
+use factum::{App, Consistency, Position, app::State, testing::contract::Harness};
+use tokio::runtime::Runtime;
 
 use super::{
     fill,
@@ -72,42 +77,51 @@ async fn what_is_awaited_is_there_and_what_is_not_can_be_waited_for() {
 /// The runtime is dropped in the middle of whatever is under way, again and again.
 #[test]
 fn each_event_takes_effect_once_whatever_is_cut_off() {
-    let runtime =
-        || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let outer = runtime();
-    outer.block_on(on_each(|house| async move {
+    runtime().block_on(on_each(|house| async move {
         let store = house.open().await.unwrap();
-        let plain = App::new(store).start().await.unwrap();
+        let plain = App::new(Arc::clone(&store)).start().await.unwrap();
         fill(&plain, 6, 12).await;
         plain.shutdown().await;
-        let house = std::sync::Arc::new(house);
-        let begun = |pages| {
-            let house = std::sync::Arc::clone(&house);
+        let (house, head) = (Arc::new(house), store.head().await.unwrap());
+        let books = Arc::clone(&store).read_store().unwrap();
+        let mut reached = BTreeSet::new();
+        for _ in 0..100 {
+            let house = Arc::clone(&house);
             // A thread of its own, because a runtime must not be dropped within another one.
-            std::thread::spawn(move || {
-                let inner = runtime();
-                inner.block_on(async {
-                    let store = house.open().await.unwrap();
-                    let ledger = App::new(store).lease(Duration::from_millis(100)).page_size(2);
-                    let begun = ledger.sql_view(Ledger, Consistency::Eventual).start();
-                    // Until it is filled for the first time `start` does not come back.
-                    let _ = tokio::time::timeout(Duration::from_millis(pages), begun).await;
-                });
-                inner.shutdown_background();
-            })
-            .join()
-            .unwrap();
-        };
-        for pages in (1..=40).step_by(3) {
-            tokio::task::block_in_place(|| begun(pages));
+            let begun = std::thread::spawn(move || begin_and_cut_off(&**house));
+            tokio::task::block_in_place(|| begun.join().unwrap());
+            let position = books.position("ledger#1").await.unwrap();
+            if position >= head {
+                break;
+            }
+            reached.insert(position);
         }
-        let store = house.open().await.unwrap();
+        assert!(reached.len() > 2, "cut off in the middle: {reached:?}");
         let app = app(&store).sql_view(Ledger, Consistency::Eventual).start().await.unwrap();
         assert_eq!(tables(&app).await, expected(&app).await);
         assert_eq!(app.letters("ledger").count().await.unwrap(), 0);
         app.shutdown().await;
     }));
 }
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Fills the view for some milliseconds, as soon as the lease of the one before has lapsed.
+fn begin_and_cut_off(house: &dyn Harness) {
+    let cut_off = runtime();
+    cut_off.block_on(async {
+        let store = house.open().await.unwrap();
+        let filled = App::new(store).lease(LEASE).page_size(1).rebuild_at_most(1_000);
+        let begun = filled.sql_view(Ledger, Consistency::Eventual).start();
+        // Until it is filled for the first time `start` does not come back.
+        let _ = tokio::time::timeout(LEASE + Duration::from_millis(fastrand::u64(1..40)), begun).await;
+    });
+    cut_off.shutdown_background();
+}
+
+const LEASE: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_fails_leaves_nothing_and_others_are_kept() {

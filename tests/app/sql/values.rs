@@ -56,8 +56,9 @@ impl SqlView for Types {
         let insert = "INSERT INTO {every_type} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         transaction.execute(insert, &every_value()).await?;
         transaction.execute(insert, &[const { Value::Null }; COLUMNS]).await?;
-        // In any order, and more than once.
-        let swapped = "INSERT INTO {every_type} (b, c) VALUES ($2, $1 + $1) RETURNING b, c";
+        // In any order.
+        let swapped =
+            "INSERT INTO {every_type} (b, c) VALUES ($2, 2 * CAST($1 AS DOUBLE PRECISION)) RETURNING b, c";
         let found = transaction.query(swapped, &[1.5.into(), 7.into()]).await?;
         assert_eq!(found, [[Value::Integer(7), Value::Real(3.0)]]);
         let name = transaction.table("every_type");
