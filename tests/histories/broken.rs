@@ -144,6 +144,6 @@ fn a_run_that_met_too_little_does_not_count() {
 #[test]
 fn without_a_mistake_nothing_is_found() {
     for mode in [Mode::Once, Mode::Again] {
-        assert_eq!(found(Nothing, mode), []);
+        assert_eq!(found(Nothing, mode, 7), []);
     }
 }

@@ -32,7 +32,7 @@ impl Default for Options {
             after: Duration::from_secs(5),
             lease: Duration::from_secs(10),
             letters: 1_000,
-            page: 500,
+            page: 1_000,
             rebuild: None,
             holder: Uuid::now_v7().to_string(),
         }

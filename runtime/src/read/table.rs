@@ -39,6 +39,12 @@ impl Table {
         self.key.iter().filter_map(|&index| self.columns.get(index))
     }
 
+    /// Whether a row has this key.
+    pub(crate) fn has_key(&self, row: &[Value], key: &[Value]) -> bool {
+        self.key.len() == key.len()
+            && self.key.iter().zip(key).all(|(&column, value)| row.get(column) == Some(value))
+    }
+
     /// Whether the column with this index belongs to the key.
     #[must_use]
     pub fn is_key(&self, index: usize) -> bool {

@@ -32,6 +32,7 @@ use std::{
 
 use tokio::sync::{Notify, watch};
 
+use patience::both;
 pub(crate) use patience::{Either, Tries, caught, panic_message, race};
 pub use status::{State, Status};
 pub(crate) use task::{Failed, Next, Taken, Task};

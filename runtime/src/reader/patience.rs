@@ -93,6 +93,32 @@ pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Stri
     .await
 }
 
+/// Runs two futures beside each other until both are ready.
+pub(super) async fn both<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) -> (A, B) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (mut one, mut other) = (None, None);
+    poll_fn(|context| {
+        if one.is_none()
+            && let Poll::Ready(outcome) = first.as_mut().poll(context)
+        {
+            one = Some(outcome);
+        }
+        if other.is_none()
+            && let Poll::Ready(outcome) = second.as_mut().poll(context)
+        {
+            other = Some(outcome);
+        }
+        match (one.take(), other.take()) {
+            (Some(first), Some(second)) => Poll::Ready((first, second)),
+            (first, second) => {
+                (one, other) = (first, second);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
 /// Which of two futures was ready first.
 pub(crate) enum Either<A, B> {
     First(A),

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
-    Either, Next, State, Taken, letters, race,
+    Either, Next, State, Taken, both, letters, race,
     worker::{Left, Worker},
 };
 use crate::{
     Position, observe,
     read::{Letter, Work, WorkError},
-    store::{RecordedEvent, StoreError, StreamId},
+    store::{Page, RecordedEvent, StoreError, StreamId},
 };
 
 /// How often a reader with dead letters looks whether somebody in another process has said what is to be done about them; how
@@ -75,6 +75,7 @@ impl<'a> Reading<'a> {
     }
 
     pub(super) async fn run(mut self) -> Result<Left, StoreError> {
+        let mut ahead: Option<Page> = None;
         loop {
             // Stores that never wait would let nobody else have the thread.
             tokio::task::yield_now().await;
@@ -100,7 +101,10 @@ impl<'a> Reading<'a> {
             }
             // A page is never larger than what the list of dead letters could take of it.
             let limit = self.worker.pace.page.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1);
-            let page = self.worker.events.read_all(self.worker.task.filter(), self.position, limit).await?;
+            let page = match ahead.take().filter(|page| page.events.len() <= limit) {
+                Some(page) => page,
+                None => self.worker.page(self.position, limit).await?,
+            };
             if !page.events.is_empty() {
                 if self.worker.shared.status.borrow().state == State::Full {
                     self.worker.shared.enter(State::CatchingUp);
@@ -110,9 +114,13 @@ impl<'a> Reading<'a> {
                 }
                 let (events, at) = (page.events.len(), page.events.last().map(|event| event.at));
                 let span = observe::reading(self.worker.task.reader(), events);
-                if let Attempt::Overtaken = self.take(page.events, page.last).instrument(span).await? {
+                let next = self.worker.next_page(page.last, limit, !page.end);
+                let taking = self.take(page.events, page.last).instrument(span);
+                let (taken, next) = both(taking, next).await;
+                if let Attempt::Overtaken = taken? {
                     return Ok(Left::Overtaken);
                 }
+                ahead = next;
                 observe::page(self.worker.task.reader(), events);
                 self.worker.shared.status.send_modify(|status| {
                     (status.events, status.at) = (status.events + events as u64, at);

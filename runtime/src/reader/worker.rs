@@ -15,8 +15,9 @@ use super::{
     reading::Reading,
 };
 use crate::{
+    Position,
     read::ReadStore,
-    store::{Store, StoreError},
+    store::{Page, Store, StoreError},
 };
 
 /// How long what is under way may take to come to its end when the worker is told to stop. What is cut off then is done again by
@@ -98,6 +99,20 @@ impl Worker {
             Either::First(left) => left,
             Either::Second(Either::First(())) => Ok(Left::LeaseLost),
             Either::Second(Either::Second(())) => Ok(Left::Stopped),
+        }
+    }
+
+    /// The page behind a position.
+    pub(super) async fn page(&self, after: Position, limit: usize) -> Result<Page, StoreError> {
+        self.events.read_all(self.task.filter(), after, limit).await
+    }
+
+    /// The page behind one that was `not_the_end`: it is read while what came of that one is written. If it cannot be read,
+    /// that comes up again when it is needed.
+    pub(super) async fn next_page(&self, after: Position, limit: usize, not_the_end: bool) -> Option<Page> {
+        match not_the_end {
+            true => self.page(after, limit).await.ok(),
+            false => None,
         }
     }
 

@@ -2,7 +2,7 @@
 //! what was in them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -33,8 +33,9 @@ impl<'a> Before<'a> {
         self.rows.clear();
     }
 
-    async fn read(&mut self, keys: BTreeSet<Values>) -> Result<(), StoreError> {
-        let keys: Vec<_> = keys.into_iter().filter(|key| !self.rows.contains_key(key)).collect();
+    async fn read(&mut self, keys: &[&Values]) -> Result<(), StoreError> {
+        let keys = keys.iter().filter(|key| !self.rows.contains_key(**key));
+        let keys: Vec<Values> = keys.copied().cloned().collect();
         if keys.is_empty() {
             return Ok(());
         }
@@ -63,8 +64,16 @@ pub(crate) enum FoldFailed {
     Store(StoreError),
 }
 
+/// The rows on their way, each with a place.
+struct Slots<V> {
+    places: BTreeMap<Values, usize>,
+    slots: Vec<Slot<V>>,
+}
+
 /// A row on its way.
 struct Slot<V> {
+    /// Whether it matters what the row was before.
+    wanted: bool,
     before: Option<Option<Values>>,
     now: Now<V>,
     /// What is in it, as of the end of the last event that touched it.
@@ -75,6 +84,42 @@ enum Now<V> {
     AsBefore,
     Row(V),
     Gone,
+}
+
+/// What an event does to the row in a place.
+struct Step<'a, V> {
+    index: usize,
+    event: &'a RecordedEvent,
+    place: usize,
+    key: Values,
+    action: Action<V>,
+}
+
+impl<V> Slots<V> {
+    /// The place of the row with this key, to which this happens next.
+    fn place(&mut self, key: &Values, action: &Action<V>) -> usize {
+        if let Some(&place) = self.places.get(key) {
+            return place;
+        }
+        let (wanted, place) = (matches!(action, Action::Update { .. }), self.slots.len());
+        self.places.insert(key.clone(), place);
+        self.slots.push(Slot { wanted, before: None, now: Now::AsBefore, values: None });
+        place
+    }
+
+    /// The rows as they were before, of those for which it matters.
+    async fn read(&mut self, before: &mut Before<'_>) -> Result<(), StoreError> {
+        let wanted = |place: &usize| self.slots.get(*place).is_some_and(|slot| slot.wanted);
+        let keys: Vec<_> =
+            self.places.iter().filter(|(_, place)| wanted(place)).map(|(key, _)| key).collect();
+        before.read(&keys).await?;
+        for (key, &place) in &self.places {
+            if let Some(slot) = self.slots.get_mut(place).filter(|slot| slot.wanted) {
+                slot.before = before.rows.get(key).cloned();
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What these events, with their indices, come to. Each row that they change is there once, in the order of the keys.
@@ -88,99 +133,87 @@ pub(crate) async fn fold<V: View>(
     events: &[(usize, &RecordedEvent)],
     before: &mut Before<'_>,
 ) -> Result<Vec<Folded>, FoldFailed> {
-    let mut changes = Vec::with_capacity(events.len());
-    let (mut seen, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+    let mut rows = Slots { places: BTreeMap::new(), slots: Vec::new() };
+    let mut steps = Vec::with_capacity(events.len());
     for &(index, event) in events {
-        let all = guarded(|| V::changes(event)).map_err(|error| FoldFailed::Event(index, error))?;
-        for change in &all {
-            if !seen.contains(&change.key) {
-                if matches!(change.action, Action::Update { .. }) {
-                    wanted.insert(change.key.clone());
-                }
-                seen.insert(change.key.clone());
+        let changes = guarded(|| V::changes(event)).map_err(|error| FoldFailed::Event(index, error))?;
+        for Change { key, action } in changes {
+            steps.push(Step { index, event, place: rows.place(&key, &action), key, action });
+        }
+    }
+    rows.read(before).await.map_err(FoldFailed::Store)?;
+    let mut steps = steps.into_iter().peekable();
+    let mut touched = Vec::new();
+    while let Some(step) = steps.next() {
+        let index = step.index;
+        let failed = |error| FoldFailed::Event(index, error);
+        let Some(slot) = rows.slots.get_mut(step.place) else { continue };
+        let (place, key) = slot.apply(step).map_err(failed)?;
+        touched.push((place, key));
+        if steps.peek().is_some_and(|next| next.index == index) {
+            continue;
+        }
+        for (place, key) in touched.drain(..) {
+            if let Some(slot) = rows.slots.get_mut(place) {
+                slot.look(before.table, &key).map_err(failed)?;
             }
         }
-        changes.push((index, event, all));
     }
-    before.read(wanted).await.map_err(FoldFailed::Store)?;
-    let mut slots = BTreeMap::new();
-    for (index, event, all) in changes {
-        take::<V>(&mut slots, before, event, all).map_err(|error| FoldFailed::Event(index, error))?;
-    }
-    let folded =
-        slots.into_iter().map(|(key, Slot { before, values, .. })| Folded { key, before, after: values });
+    let mut slots: Vec<_> = rows.slots.into_iter().map(Some).collect();
+    let folded = rows.places.into_iter().filter_map(|(key, place)| {
+        let Slot { before, values, .. } = slots.get_mut(place)?.take()?;
+        Some(Folded { key, before, after: values })
+    });
     Ok(folded.collect())
 }
 
-/// Takes what an event does to rows.
-fn take<V: View>(
-    slots: &mut BTreeMap<Values, Slot<V>>,
-    before: &Before<'_>,
-    event: &RecordedEvent,
-    changes: Vec<Change<V>>,
-) -> Result<(), ProjectError> {
-    let keys: Vec<_> = changes.iter().map(|change| change.key.clone()).collect();
-    for change in changes {
-        apply(slots, &before.rows, event, change)?;
-    }
-    for key in keys {
-        if let Some(slot) = slots.get_mut(&key) {
-            slot.values = match &slot.now {
-                Now::Row(row) => Some(values(before.table, &key, row)?),
-                Now::AsBefore | Now::Gone => None,
+impl<V: View> Slot<V> {
+    /// Does to the row what an event does. Its place and its key are given back.
+    fn apply(&mut self, step: Step<'_, V>) -> Result<(usize, Values), ProjectError> {
+        let Step { event, place, key, action, .. } = step;
+        let (otherwise, update) = match action {
+            Action::Put(row) => {
+                self.now = Now::Row(row);
+                return Ok((place, key));
+            }
+            Action::Remove => {
+                self.now = Now::Gone;
+                return Ok((place, key));
+            }
+            Action::Update { otherwise, update } => (otherwise, update),
+        };
+        if let (Now::AsBefore, Some(Some(values))) = (&self.now, &self.before) {
+            self.now = Now::Row(guarded(|| Ok(V::from_values(values.clone())?))?);
+        }
+        if !matches!(self.now, Now::Row(_)) {
+            let Some(row) = otherwise else {
+                return Err(ProjectError::Absent { event: event.name.to_string(), key });
             };
+            self.now = Now::Row(row);
         }
+        if let Now::Row(row) = &mut self.now {
+            guarded(|| {
+                update(row);
+                Ok(())
+            })?;
+        }
+        Ok((place, key))
     }
-    Ok(())
-}
 
-fn apply<V: View>(
-    slots: &mut BTreeMap<Values, Slot<V>>,
-    rows: &BTreeMap<Values, Option<Values>>,
-    event: &RecordedEvent,
-    change: Change<V>,
-) -> Result<(), ProjectError> {
-    let Change { key, action } = change;
-    let read = || rows.get(&key).filter(|_| matches!(action, Action::Update { .. })).cloned();
-    let new = || Slot { before: read(), now: Now::AsBefore, values: None };
-    let slot = slots.entry(key.clone()).or_insert_with(new);
-    let (otherwise, update) = match action {
-        Action::Put(row) => {
-            slot.now = Now::Row(row);
-            return Ok(());
+    /// Takes the values of the row as they are now. It has to have the key under which it is.
+    fn look(&mut self, table: &Table, key: &Values) -> Result<(), ProjectError> {
+        self.values = match &self.now {
+            Now::Row(row) => Some(guarded(|| Ok(row.to_values()?))?),
+            Now::AsBefore | Now::Gone => None,
+        };
+        match &self.values {
+            Some(values) if !table.has_key(values, key) => Err(ProjectError::other(format!(
+                "a row is under the key `{}` and has the key `{}`: what an event does to a row must not change its key",
+                crate::read::show_key(key),
+                crate::read::show_key(&table.key_of(values)),
+            ))),
+            _ => Ok(()),
         }
-        Action::Remove => {
-            slot.now = Now::Gone;
-            return Ok(());
-        }
-        Action::Update { otherwise, update } => (otherwise, update),
-    };
-    if let (Now::AsBefore, Some(Some(values))) = (&slot.now, &slot.before) {
-        slot.now = Now::Row(guarded(|| Ok(V::from_values(values.clone())?))?);
-    }
-    if !matches!(slot.now, Now::Row(_)) {
-        let absent = || ProjectError::Absent { event: event.name.to_string(), key };
-        slot.now = Now::Row(otherwise.ok_or_else(absent)?);
-    }
-    if let Now::Row(row) = &mut slot.now {
-        guarded(|| {
-            update(row);
-            Ok(())
-        })?;
-    }
-    Ok(())
-}
-
-/// The values of a row, which has to have the key under which it is.
-fn values<V: View>(table: &Table, key: &Values, row: &V) -> Result<Values, ProjectError> {
-    let values = guarded(|| Ok(row.to_values()?))?;
-    match table.key_of(&values) == *key {
-        true => Ok(values),
-        false => Err(ProjectError::other(format!(
-            "a row is under the key `{}` and has the key `{}`: what an event does to a row must not change its key",
-            crate::read::show_key(key),
-            crate::read::show_key(&table.key_of(&values)),
-        ))),
     }
 }
 

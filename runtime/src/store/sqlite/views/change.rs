@@ -1,10 +1,12 @@
 //! The rows of a commit.
 
+use std::sync::Arc;
+
 use rusqlite::{CachedStatement, Connection, Error, ErrorCode};
 
 use super::{
     super::{connection::Session, error::failed},
-    tables::{Known, Part, rest},
+    tables::{Known, rest},
     value::{Filling, Given, Unwritten},
 };
 use crate::{
@@ -20,9 +22,17 @@ pub(in super::super) fn change(
     given: &[Given],
 ) -> Result<(), AppendError> {
     let Session { connection, tables, .. } = session;
-    for op in rows {
+    let mut rest = rows;
+    while let Some((op, mut behind)) = rest.split_first() {
         let known = tables.transactional(connection, &op.table)?;
-        Changing { connection, known, op, given }.run().map_err(|refused| match refused {
+        let also = behind.split_first().and_then(|(next, others)| {
+            let numbers = added_as_well(op, next)?;
+            behind = others;
+            Some(numbers)
+        });
+        rest = behind;
+        let changing = Changing { connection, known, op, given };
+        changing.run(also.unwrap_or_default()).map_err(|refused| match refused {
             Refused::Row(reason) => AppendError::Row(op.refused(reason)),
             Refused::Store(error) => {
                 AppendError::Failed(failed(&format!("writing a row of `{}`", op.table.name), error))
@@ -30,6 +40,23 @@ pub(in super::super) fn change(
         })?;
     }
     Ok(())
+}
+
+/// The numbers that are added to other columns of a row of which columns are set: one statement does both.
+fn added_as_well<'a>(op: &RowOp, next: &'a RowOp) -> Option<&'a [(usize, Value)]> {
+    let (RowChange::Set(values), RowChange::Add(numbers)) = (&op.change, &next.change) else { return None };
+    let same = Arc::ptr_eq(&op.table, &next.table) && op.key == next.key;
+    (same && !values.is_empty() && repeated(values.iter().chain(numbers)).is_none()).then_some(numbers)
+}
+
+/// The place of the first column that comes up again.
+fn repeated<'a>(columns: impl IntoIterator<Item = &'a (usize, Value)>) -> Option<usize> {
+    let mut before = Vec::new();
+    columns.into_iter().position(|(column, _)| {
+        let again = before.contains(column);
+        before.push(*column);
+        again
+    })
 }
 
 enum Refused {
@@ -76,7 +103,8 @@ struct Changing<'a> {
 }
 
 impl<'a> Changing<'a> {
-    fn run(mut self) -> Result<(), Refused> {
+    /// Carries it out. `also` is added where columns are set.
+    fn run(mut self, also: &[(usize, Value)]) -> Result<(), Refused> {
         let op = self.op;
         let stale = |changed: usize| if changed == 0 { Err(Refused::Row(RowRefusal::Stale)) } else { Ok(()) };
         match &op.change {
@@ -88,8 +116,8 @@ impl<'a> Changing<'a> {
                 let ensure = self.prepare(&self.known.sql.ensure)?;
                 self.write(ensure, row).map(drop)
             }
-            RowChange::Set(values) => self.part(values, Part::Set),
-            RowChange::Add(numbers) => self.part(numbers, Part::Add),
+            RowChange::Set(values) => self.part(values, also),
+            RowChange::Add(numbers) => self.part(&[], numbers),
             RowChange::Swap { from: None, to: None } => match self.exists()? {
                 true => Err(Refused::Row(RowRefusal::Stale)),
                 false => Ok(()),
@@ -132,26 +160,25 @@ impl<'a> Changing<'a> {
         self.write(swap, from)
     }
 
-    /// Changes some of the columns of the row, which has to be there.
-    fn part(&mut self, values: &[(usize, Value)], part: fn(Vec<usize>) -> Part) -> Result<(), Refused> {
+    /// Sets some of the columns of the row, which has to be there, and adds to others.
+    fn part(&mut self, set: &[(usize, Value)], add: &[(usize, Value)]) -> Result<(), Refused> {
         let (op, given) = (self.op, self.given);
         // A statement changes a column once, and at least one.
-        let again = (1..values.len()).find(|&place| {
-            let (before, behind) = values.split_at(place);
-            behind.first().is_some_and(|(next, _)| before.iter().any(|(column, _)| column == next))
-        });
-        if let Some((first, others)) = again.and_then(|place| values.split_at_checked(place)) {
-            self.part(first, part)?;
-            return self.part(others, part);
+        if let Some((first, others)) = repeated(set).and_then(|place| set.split_at_checked(place)) {
+            self.part(first, &[])?;
+            return self.part(others, add);
         }
-        if values.is_empty() {
+        if let Some((first, others)) = repeated(add).and_then(|place| add.split_at_checked(place)) {
+            self.part(set, first)?;
+            return self.part(&[], others);
+        }
+        if set.is_empty() && add.is_empty() {
             return if self.exists()? { Ok(()) } else { Err(Refused::Row(RowRefusal::Absent)) };
         }
-        let part = part(values.iter().map(|(column, _)| *column).collect());
         let connection = self.connection;
-        let sql = self.known.sql.partial(&op.table, &part);
+        let sql = self.known.sql.partial(&op.table, set, add);
         let mut statement = Filling::new(connection.prepare_cached(sql)?);
-        for (index, value) in values {
+        for (index, value) in set.iter().chain(add) {
             if let Some(column) = op.table.columns.get(*index) {
                 statement.value(column, value, given)?;
             }

@@ -11,7 +11,7 @@ use super::{
     names::quoted,
 };
 use crate::{
-    read::{Build, Table, TableColumn},
+    read::{Build, Table, TableColumn, Value},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -182,11 +182,11 @@ pub(super) struct Sql {
 
 /// What a statement does that changes some of the columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Values of these columns, then the key.
-    Set(Vec<usize>),
-    /// Numbers for these columns, then the key.
-    Add(Vec<usize>),
+struct Part {
+    /// Columns that get values, …
+    set: Vec<usize>,
+    /// … and those to which numbers are added. The key comes last.
+    add: Vec<usize>,
 }
 
 impl Sql {
@@ -223,13 +223,16 @@ impl Sql {
         }
     }
 
-    /// The statement that changes these columns.
-    pub(super) fn partial(&mut self, table: &Table, part: &Part) -> &str {
-        let place = self.partial.iter().position(|(known, _)| known == part).unwrap_or_else(|| {
+    /// The statement that sets columns and adds to others: their values in order, then the key.
+    pub(super) fn partial(&mut self, table: &Table, set: &[(usize, Value)], add: &[(usize, Value)]) -> &str {
+        let place = self.partial.iter().position(|(part, _)| part.is(set, add)).unwrap_or_else(|| {
             if self.partial.len() >= MOST {
                 self.partial.clear();
             }
-            self.partial.push((part.clone(), part.sql(table, &self.name)));
+            let columns = |values: &[(usize, Value)]| values.iter().map(|(column, _)| *column).collect();
+            let part = Part { set: columns(set), add: columns(add) };
+            let sql = part.sql(table, &self.name);
+            self.partial.push((part, sql));
             self.partial.len().saturating_sub(1)
         });
         self.partial.get(place).map_or("", |(_, sql)| sql)
@@ -237,19 +240,26 @@ impl Sql {
 }
 
 impl Part {
+    fn is(&self, set: &[(usize, Value)], add: &[(usize, Value)]) -> bool {
+        let same = |columns: &[usize], values: &[(usize, Value)]| {
+            columns.iter().eq(values.iter().map(|(column, _)| column))
+        };
+        same(&self.set, set) && same(&self.add, add)
+    }
+
     fn sql(&self, table: &Table, name: &str) -> String {
         let name = quoted(name);
         let by_key = all(table.key_columns(), "=");
-        let (columns, adds) = match self {
-            Self::Set(columns) => (columns, false),
-            Self::Add(columns) => (columns, true),
+        let columns = |columns: &[usize]| -> Vec<String> {
+            columns
+                .iter()
+                .filter_map(|&index| table.columns.get(index))
+                .map(|column| quoted(&column.name))
+                .collect()
         };
-        let columns = columns.iter().filter_map(|&index| table.columns.get(index));
-        let change = |column: &TableColumn| {
-            let name = quoted(&column.name);
-            if adds { format!("{name} = {name} + ?") } else { format!("{name} = ?") }
-        };
-        let changes: Vec<String> = columns.map(change).collect();
+        let set = columns(&self.set).into_iter().map(|column| format!("{column} = ?"));
+        let add = columns(&self.add).into_iter().map(|column| format!("{column} = {column} + ?"));
+        let changes: Vec<String> = set.chain(add).collect();
         format!("UPDATE {name} SET {} WHERE {by_key}", changes.join(", "))
     }
 }
