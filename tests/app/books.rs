@@ -12,7 +12,10 @@ use chrono::{DateTime, Utc};
 use factum::{
     Consistency, Position, Repository,
     app::{ReadError, State},
-    read::{Build, Due, Lease, Letter, ProcessState, Query, ReadStore, Table, Values, Wish, Work, WorkError},
+    read::{
+        Build, Due, Lease, Letter, ProcessState, Query, ReadStore, SqlTables, Table, Value, Values, Wish,
+        Work, WorkError,
+    },
     store::{BoxFuture, StoreError, StoreErrorKind, StreamId},
 };
 
@@ -20,7 +23,12 @@ use crate::{
     app,
     domain::{Account, Amounts, Fussy, Highest, MENDED, fill, open, pay},
     letters::turn,
-    on_each, table, until, until_state,
+    on_each,
+    sql::{
+        self,
+        ledger::{Ledger, expected, tables},
+    },
+    table, until, until_state,
 };
 
 /// A read store in which things go wrong.
@@ -90,6 +98,24 @@ impl ReadStore for Troubled {
         build: &'a Build,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.ask(self.store.examine(table, build)))
+    }
+
+    fn prepare_sql<'a>(
+        &'a self,
+        tables: &'a Arc<SqlTables>,
+        fingerprint: [u8; 16],
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>> {
+        self.store.prepare_sql(tables, fingerprint, anew)
+    }
+
+    fn query_sql<'a>(
+        &'a self,
+        tables: &'a SqlTables,
+        sql: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Values>, StoreError>> {
+        Box::pin(self.ask(self.store.query_sql(tables, sql, values)))
     }
 
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -228,6 +254,29 @@ async fn nothing_is_applied_twice_and_nothing_is_left_out() {
         for app in apps {
             app.shutdown().await;
         }
+    })
+    .await;
+}
+
+/// The same of what user code writes in the transaction: it is called by both, and takes effect once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_of_a_shape_of_their_own_are_written_once() {
+    sql::on_each(|house| async move {
+        let store = house.open().await.unwrap();
+        let calm = app(&store).sql_view(Ledger, Consistency::Eventual).start().await.unwrap();
+        let troubled = Troubled::new(Arc::clone(&store).read_store().unwrap(), 10, true);
+        let mut apps = Vec::new();
+        while apps.len() < 2 {
+            let app = app(&store).page_size(3).read_store(troubled.clone());
+            apps.extend(app.sql_view(Ledger, Consistency::Eventual).start().await.ok());
+        }
+        sql::fill(&calm, 6, 12).await;
+        assert_eq!(tables(&calm).await, expected(&calm).await);
+        assert_eq!(calm.letters("ledger").count().await.unwrap(), 0);
+        for app in apps {
+            app.shutdown().await;
+        }
+        calm.shutdown().await;
     })
     .await;
 }

@@ -16,6 +16,7 @@ mod refused;
 mod replay;
 mod retired;
 mod silent;
+mod sql;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

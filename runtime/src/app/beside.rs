@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{AppView, Consistency, Core, holders::holders_of};
+use super::{AppView, Consistency, Core, any_view::RowView, holders::holders_of};
 use crate::{
     Position, Version,
     read::{RowChange, RowOp, Value},
@@ -43,9 +43,11 @@ impl Beside for Core {
                     .enumerate()
                     .filter(|(_, event)| place.view.reads(event.stream.category()))
                     .collect();
-                match by_effects(place, &own)? {
+                // One that does not say what becomes of rows is not of this level.
+                let Some(rows) = place.view.rows() else { continue };
+                match by_effects(place, rows, &own)? {
                     Some(effects) => ops.extend(effects),
-                    None => ops.extend(by_folding(place, &own).await?),
+                    None => ops.extend(by_folding(place, rows, &own).await?),
                 }
             }
             Ok(ops)
@@ -118,21 +120,22 @@ fn as_recorded(commit: &Commit) -> Vec<RecordedEvent> {
 /// What the events do to rows, as data; `None` if it depends on what is in the rows.
 fn by_effects(
     place: &AppView,
+    rows: &dyn RowView,
     events: &[(usize, &RecordedEvent)],
 ) -> Result<Option<Vec<RowOp>>, ViewRefused> {
-    if place.view.model().reads_rows {
+    if rows.model().reads_rows {
         return Ok(None);
     }
     let mut ops = Vec::new();
     for &(index, event) in events {
-        let effects = place.view.effects(event, index).map_err(|cause| ViewRefused::Project {
+        let effects = rows.effects(event, index).map_err(|cause| ViewRefused::Project {
             view: place.view.name(),
             event: event.name.to_string(),
             cause,
         })?;
         let Some(effects) = effects else { return Ok(None) };
         for effect in effects {
-            let (table, key) = (place.view.table(), effect.key);
+            let (table, key) = (rows.table(), effect.key);
             let op = |change| RowOp { table: Arc::clone(table), key: key.clone(), change };
             ops.extend(effect.changes.into_iter().map(op));
         }
@@ -141,12 +144,16 @@ fn by_effects(
 }
 
 /// The rows as the events leave them, which have to be until then as they were when they were read.
-async fn by_folding(place: &AppView, events: &[(usize, &RecordedEvent)]) -> Result<Vec<RowOp>, ViewRefused> {
-    let (view, table) = (place.view.name(), place.view.table());
+async fn by_folding(
+    place: &AppView,
+    rows: &dyn RowView,
+    events: &[(usize, &RecordedEvent)],
+) -> Result<Vec<RowOp>, ViewRefused> {
+    let (view, table) = (place.view.name(), rows.table());
     let Some(mut build) = place.transactional() else { return Ok(Vec::new()) };
     let folded = loop {
         let mut before = Before::of(&*place.books, table, &build);
-        match place.view.fold(events, &mut before).await {
+        match rows.fold(events, &mut before).await {
             // Another build may have been put in the place of one that somebody had changed by hand.
             Err(FoldFailed::Store(cause)) if cause.kind() == StoreErrorKind::Missing => {
                 let next = place.transactional_after(&build).await;

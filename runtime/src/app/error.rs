@@ -6,8 +6,11 @@ use crate::{Position, store::StoreError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Two views have one table.
-    #[error("two views have the table `{table}`: give one of them another one with `#[view(table = \"…\")]`")]
+    /// Two views have one table, or one name.
+    #[error(
+        "two views have the table `{table}`: give one of them another one with `#[view(table = \"…\")]`, or another `NAME` or \
+         other `TABLES` if it is a `SqlView`"
+    )]
     SameTable {
         /// The table.
         table: &'static str,
@@ -71,6 +74,15 @@ pub enum StartError {
          `Awaited`, or use SQLite or PostgreSQL"
     )]
     NoRows {
+        /// The view.
+        view: &'static str,
+    },
+    /// A transactional view writes by SQL of its own.
+    #[error(
+        "the view `{view}` cannot be `Transactional`: it writes by SQL of its own, and a commit takes changes of rows as data \
+         only. Make it `Awaited`, or write it with `#[view(by_hand)]` and `impl View`"
+    )]
+    NotData {
         /// The view.
         view: &'static str,
     },

@@ -12,12 +12,15 @@
 
 use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 
-use super::{AnyView, AppView};
+use super::{
+    AnyView, AppView,
+    any_view::{RowView, take},
+};
 use crate::{
     Aggregate, Fold, Version,
     model::{Enforce, UniqueModel},
-    read::{ColumnType, Condition, Query, Table, TableColumn, Test, Value, Values},
-    reader::caught,
+    read::{Build, ColumnType, Condition, Query, ReadStore, Table, TableColumn, Test, Value, Values},
+    reader::{Taken, caught},
     repository::{self, LoadError},
     store::{
         BoxFuture, ClaimValue, Filter, Name, RecordedEvent, Store, StoreError, StoreErrorKind, StreamId,
@@ -45,6 +48,7 @@ pub(super) struct Kept {
     pub(super) aggregate: &'static str,
     pub(super) category: &'static str,
     pub(super) fields: Vec<&'static UniqueModel>,
+    table: Arc<Table>,
 }
 
 /// The columns of a field, by their index: the hash of what is held, and the position since when.
@@ -55,9 +59,11 @@ pub(super) struct Columns {
 }
 
 impl Kept {
-    pub(super) fn of<A: Aggregate>() -> Self {
-        let fields = A::MODEL.unique.iter().filter(|unique| unique.enforce != Enforce::Append).collect();
-        Self { aggregate: A::MODEL.name, category: A::CATEGORY, fields }
+    fn of<A: Aggregate>(name: &'static str) -> Self {
+        let fields = A::MODEL.unique.iter().filter(|unique| unique.enforce != Enforce::Append);
+        let fields: Vec<_> = fields.collect();
+        let table = Arc::new(table(name, &fields));
+        Self { aggregate: A::MODEL.name, category: A::CATEGORY, fields, table }
     }
 
     /// The fields with their columns.
@@ -70,19 +76,19 @@ impl Kept {
     pub(super) fn find(&self, constraint: &str) -> Option<Columns> {
         self.columns().find(|(unique, _)| unique.constraint == constraint).map(|(_, columns)| columns)
     }
+}
 
-    fn table(&self, name: &'static str) -> Table {
-        let column = |name: Name, ty, nullable, indexed| TableColumn { name, ty, nullable, indexed };
-        let mut columns = vec![
-            column(Name::from_static("owner"), ColumnType::Text, false, false),
-            column(Name::from_static("version"), ColumnType::Integer, false, false),
-        ];
-        for field in &self.fields {
-            columns.push(column(Name::from(format!("holds_{}", field.field)), ColumnType::Uuid, true, true));
-            columns.push(column(Name::from(format!("since_{}", field.field)), ColumnType::Text, true, false));
-        }
-        Table { name: Name::from_static(name), columns, key: vec![OWNER] }
+fn table(name: &'static str, fields: &[&UniqueModel]) -> Table {
+    let column = |name: Name, ty, nullable, indexed| TableColumn { name, ty, nullable, indexed };
+    let mut columns = vec![
+        column(Name::from_static("owner"), ColumnType::Text, false, false),
+        column(Name::from_static("version"), ColumnType::Integer, false, false),
+    ];
+    for field in fields {
+        columns.push(column(Name::from(format!("holds_{}", field.field)), ColumnType::Uuid, true, true));
+        columns.push(column(Name::from(format!("since_{}", field.field)), ColumnType::Text, true, false));
     }
+    Table { name: Name::from_static(name), columns, key: vec![OWNER] }
 }
 
 /// What a row says of one aggregate.
@@ -144,7 +150,7 @@ async fn find(
         ));
     }
     let conditions = vec![Condition { column, test: Test::Equals(value) }];
-    let table = Arc::clone(place.view.table());
+    let table = Arc::clone(&kept.table);
     let rows =
         place.books.find(&Query { table, conditions, order, descending: false, after: None, limit }).await?;
     let holding = |row: Values| match (row.get(OWNER), row.get(VERSION)) {
@@ -164,7 +170,6 @@ fn number(version: Version) -> i64 {
 pub(super) struct Holders<A> {
     events: Arc<dyn Store>,
     kept: Kept,
-    table: Arc<Table>,
     filter: Filter,
     aggregate: PhantomData<fn() -> A>,
 }
@@ -189,10 +194,9 @@ impl<A: Aggregate> Holders<A> {
     };
 
     pub(super) fn new(events: Arc<dyn Store>) -> Self {
-        let kept = Kept::of::<A>();
-        let table = Arc::new(kept.table(Self::NAME));
+        let kept = Kept::of::<A>(Self::NAME);
         let filter = Filter::category(Name::from_static(A::CATEGORY));
-        Self { events, kept, table, filter, aggregate: PhantomData }
+        Self { events, kept, filter, aggregate: PhantomData }
     }
 
     /// The row of one aggregate after these events of it, which are all that there are behind the ones before.
@@ -206,7 +210,7 @@ impl<A: Aggregate> Holders<A> {
         let mut row = match before {
             Some(row) => row.clone(),
             None => {
-                let mut row = vec![Value::Null; self.table.columns.len()];
+                let mut row = vec![Value::Null; self.kept.table.columns.len()];
                 set(&mut row, OWNER, Value::Text(first.stream.id().to_owned()));
                 row
             }
@@ -274,16 +278,51 @@ impl<A: Aggregate> AnyView for Holders<A> {
         Self::NAME
     }
 
+    fn tables(&self) -> Vec<&'static str> {
+        vec![Self::NAME]
+    }
+
+    fn fingerprint(&self) -> [u8; 16] {
+        Self::MODEL.fingerprint.to_be_bytes()
+    }
+
+    fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        books: &'a dyn ReadStore,
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>> {
+        books.prepare(&self.kept.table, self.fingerprint(), anew)
+    }
+
+    fn take<'a>(
+        &'a self,
+        events: &'a [RecordedEvent],
+        build: &'a Build,
+        books: &'a dyn ReadStore,
+    ) -> BoxFuture<'a, Result<Taken, StoreError>> {
+        Box::pin(take(self, events, build, books))
+    }
+
+    fn rows(&self) -> Option<&dyn RowView> {
+        Some(self)
+    }
+
+    fn kept(&self) -> Option<&Kept> {
+        Some(&self.kept)
+    }
+}
+
+impl<A: Aggregate> RowView for Holders<A> {
     fn model(&self) -> &'static ViewModel {
         Self::MODEL
     }
 
     fn table(&self) -> &Arc<Table> {
-        &self.table
-    }
-
-    fn filter(&self) -> &Filter {
-        &self.filter
+        &self.kept.table
     }
 
     fn fold<'a>(
@@ -314,10 +353,6 @@ impl<A: Aggregate> AnyView for Holders<A> {
 
     fn effects(&self, _: &RecordedEvent, _: usize) -> Result<Option<Vec<RowEffect>>, ProjectError> {
         Ok(None)
-    }
-
-    fn kept(&self) -> Option<&Kept> {
-        Some(&self.kept)
     }
 }
 

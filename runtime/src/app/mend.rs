@@ -15,7 +15,7 @@ pub(super) async fn is_altered(
     view: &dyn AnyView,
     build: &Build,
 ) -> Result<bool, StoreError> {
-    match books.examine(view.table(), build).await {
+    match view.examine(books, build).await {
         Ok(()) => Ok(false),
         Err(error) if error.kind() == StoreErrorKind::Altered => {
             tracing::warn!(view = view.name(), generation = build.generation, "{error}");
@@ -42,7 +42,7 @@ pub(super) async fn prepare(
 ) -> Result<Build, StoreError> {
     let mut looks = LOOKS;
     loop {
-        let error = match books.prepare(view.table(), view.fingerprint(), anew).await {
+        let error = match view.prepare(books, anew).await {
             Err(error) if was_overtaken(&error) && looks > 0 => {
                 looks -= 1;
                 continue;
@@ -66,7 +66,7 @@ pub(super) async fn in_place_of(
     view: &dyn AnyView,
     altered: u64,
 ) -> Result<Build, StoreError> {
-    match books.prepare(view.table(), view.fingerprint(), false).await {
+    match view.prepare(books, false).await {
         Ok(begun) if begun.generation > altered => return Ok(begun),
         Err(error) if error.kind() != StoreErrorKind::Altered && !was_overtaken(&error) => return Err(error),
         Ok(_) | Err(_) => {}

@@ -16,6 +16,7 @@ mod rebuild;
 mod repositories;
 mod retire;
 mod running;
+mod sql;
 mod start;
 mod task;
 mod view;
@@ -28,6 +29,7 @@ pub use query::{Find, Found, ReadError, ViewReader};
 pub use rebuild::{Rebuild, RebuildError};
 pub(crate) use repositories::Repositories;
 pub use running::RunningApp;
+pub use sql::SqlViewReader;
 
 use any_view::{AnyView, Typed};
 use handlers::AnyHandler;
@@ -35,6 +37,7 @@ use holders::Holders;
 use options::{Options, Tell};
 use retire::Retired;
 use running::Core;
+use sql::TypedSql;
 use view::AppView;
 
 pub use crate::reader::{State, Status};
@@ -44,7 +47,7 @@ use crate::{
     process::Process,
     read::ReadStore,
     store::Store,
-    view::View,
+    view::{SqlView, View},
 };
 
 /// How far behind the events a view may be.
@@ -178,6 +181,13 @@ impl App {
     /// ```
     pub fn retire<A: Aggregate>(mut self, table: &'static str) -> Self {
         self.retired.push(Retired { table, category: A::CATEGORY });
+        self
+    }
+
+    /// Adds a view that writes tables of its own shape by SQL. It cannot be [`Transactional`](Consistency::Transactional), and the
+    /// store of views has to be SQLite or PostgreSQL.
+    pub fn sql_view<V: SqlView>(mut self, view: V, consistency: Consistency) -> Self {
+        self.views.push((Arc::new(TypedSql::new(view)), consistency));
         self
     }
 

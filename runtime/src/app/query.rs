@@ -108,13 +108,7 @@ impl<V: View> ViewReader<V> {
         let view = V::TABLE;
         let place = self.place.as_ref().ok_or(ReadError::Unknown { view })?;
         if let Some(wanted) = self.after {
-            let within = self.within;
-            place.reach(wanted, within).await.map_err(|reached| ReadError::Late {
-                view,
-                wanted,
-                reached,
-                within,
-            })?;
+            place.wait_for(wanted, self.within).await?;
         }
         match place.books.find(&query).await {
             Ok(rows) => Ok(rows),
@@ -124,6 +118,14 @@ impl<V: View> ViewReader<V> {
                 None => ReadError::Store { view, cause },
             }),
         }
+    }
+}
+
+impl AppView {
+    /// Waits until what everybody reads contains all events up to this position.
+    pub(super) async fn wait_for(&self, wanted: Position, within: Duration) -> Result<(), ReadError> {
+        let view = self.view.name();
+        self.reach(wanted, within).await.map_err(|reached| ReadError::Late { view, wanted, reached, within })
     }
 }
 
@@ -245,7 +247,7 @@ pub struct Found<V> {
 #[non_exhaustive]
 pub enum ReadError {
     /// The app has no such view.
-    #[error("the app has no view `{view}`: add it with `App::view` before it is started")]
+    #[error("the app has no view `{view}`: add it with `App::view` or `App::sql_view` before it is started")]
     Unknown {
         /// The view.
         view: &'static str,

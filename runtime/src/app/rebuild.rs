@@ -24,7 +24,7 @@ pub struct Rebuild {
 #[non_exhaustive]
 pub enum RebuildError {
     /// The app has no such view.
-    #[error("the app has no view `{view}`: add it with `App::view` before it is started")]
+    #[error("the app has no view `{view}`: add it with `App::view` or `App::sql_view` before it is started")]
     Unknown {
         /// The view.
         view: &'static str,

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    AppView, Consistency, Letters, Rebuild, RebuildError, Repositories, ViewReader,
+    AppView, Consistency, Letters, Rebuild, RebuildError, Repositories, SqlViewReader, ViewReader,
     options::{Options, Tell},
     rebuild,
 };
@@ -19,7 +19,7 @@ use crate::{
     reader::{Reader, Status},
     repository,
     store::Store,
-    view::View,
+    view::{SqlView, View},
 };
 
 /// What everything of an app shares.
@@ -139,6 +139,12 @@ impl RunningApp {
         ViewReader::new(self.place(TypeId::of::<V>()), &self.core().options)
     }
 
+    /// The tables of a view that writes them by SQL. That the app has it is found out when they are asked for.
+    #[must_use]
+    pub fn sql_view<V: SqlView>(&self) -> SqlViewReader<V> {
+        SqlViewReader::new(self.place(TypeId::of::<V>()), &self.core().options)
+    }
+
     fn place(&self, view: TypeId) -> Option<Arc<AppView>> {
         self.views().iter().find(|place| place.view.id() == view).cloned()
     }
@@ -162,7 +168,7 @@ impl RunningApp {
         self.core().readers().iter().map(Reader::status).collect()
     }
 
-    /// The dead letters of a view, by the name of its table, or of a handler: events that it could not take.
+    /// The dead letters of a view, by the name of its table or its `NAME`, or of a handler: events that it could not take.
     #[must_use]
     pub fn letters(&self, reader: &str) -> Letters {
         let place = self.views().iter().find(|place| place.view.name() == reader).cloned();
@@ -179,6 +185,15 @@ impl RunningApp {
         if place.level == Consistency::Transactional {
             return Err(RebuildError::Transactional { view: V::TABLE });
         }
+        rebuild::begin(self.core(), &place).await
+    }
+
+    /// The same for a view that writes by SQL.
+    ///
+    /// # Errors
+    /// See [`RebuildError`].
+    pub async fn rebuild_sql<V: SqlView>(&self) -> Result<Rebuild, RebuildError> {
+        let place = self.place(TypeId::of::<V>()).ok_or(RebuildError::Unknown { view: V::NAME })?;
         rebuild::begin(self.core(), &place).await
     }
 

@@ -27,12 +27,17 @@ pub(super) fn check(app: &App) -> Result<Arc<dyn ReadStore>, StartError> {
     let together = own.is_some_and(|own| ptr::addr_eq(Arc::as_ptr(&own), Arc::as_ptr(&books)));
     for (index, (view, level)) in app.views.iter().enumerate() {
         let name = view.name();
-        if app.views.iter().take(index).any(|(other, _)| other.name() == name) {
-            return Err(StartError::SameTable { table: name });
+        for (other, _) in app.views.iter().take(index) {
+            let mut taken = other.tables().into_iter().chain([other.name()]);
+            let wanted = view.tables();
+            if let Some(table) = taken.find(|taken| *taken == name || wanted.contains(taken)) {
+                return Err(StartError::SameTable { table });
+            }
         }
         if *level != Consistency::Transactional {
             continue;
         }
+        let Some(rows) = view.rows() else { return Err(StartError::NotData { view: name }) };
         let capabilities = app.store.capabilities();
         if !together {
             return Err(StartError::Elsewhere { view: name });
@@ -40,7 +45,7 @@ pub(super) fn check(app: &App) -> Result<Arc<dyn ReadStore>, StartError> {
         if !capabilities.supports(Capability::Rows) || !capabilities.supports(Capability::Claims) {
             return Err(StartError::NoRows { view: name });
         }
-        let model = view.model();
+        let model = rows.model();
         let as_is = model.recorded == RecordedUse::AsIs && !model.reads_rows;
         if model.recorded != RecordedUse::None && !as_is {
             return Err(StartError::Recorded { view: name });

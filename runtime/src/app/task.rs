@@ -8,13 +8,12 @@ use std::{
     },
 };
 
-use super::{AnyView, AppView, Core, mend, start};
+use super::{AnyView, AppView, Core, any_view::take_ahead, mend, start};
 use crate::{
     Position,
     read::{Build, ReadStore, Rows, Stage},
-    reader::{Failed, Next, Pace, Taken, Task, Tries},
+    reader::{Next, Pace, Taken, Task},
     store::{BoxFuture, Capability, Constraint, Filter, RecordedEvent, Standing, Store, StoreError},
-    view::fold::{Before, FoldFailed, Folded},
 };
 
 /// Fills one build of a view.
@@ -172,21 +171,6 @@ impl Filling {
         self.ready.store(true, Ordering::Release);
         Ok(Next::GoOn)
     }
-
-    fn rows(&self, folded: Vec<Folded>) -> Option<Arc<Rows>> {
-        let (mut put, mut remove) = (Vec::new(), Vec::new());
-        for Folded { key, after, .. } in folded {
-            match after {
-                Some(row) => put.push(row),
-                None => remove.push(key),
-            }
-        }
-        let nothing = put.is_empty() && remove.is_empty();
-        (!nothing).then(|| {
-            let (table, build) = (Arc::clone(self.view.table()), self.build.clone());
-            Arc::new(Rows { table, build, put, remove })
-        })
-    }
 }
 
 /// The constraints of a view that are on record, whatever their fingerprint. None where the store knows of none.
@@ -270,28 +254,7 @@ impl Task for Filling {
     }
 
     fn take<'a>(&'a self, events: &'a [RecordedEvent]) -> BoxFuture<'a, Result<Taken, StoreError>> {
-        Box::pin(async move {
-            let mut before = Before::of(&*self.books, self.view.table(), &self.build);
-            let mut tries = Tries::new();
-            let mut failed = Vec::new();
-            let mut rest: Vec<_> = events.iter().enumerate().collect();
-            loop {
-                let (index, cause) = match self.view.fold(&rest, &mut before).await {
-                    Ok(folded) => {
-                        return Ok(Taken { rows: self.rows(folded), failed, ..Taken::default() });
-                    }
-                    Err(FoldFailed::Store(error)) => return Err(error),
-                    Err(FoldFailed::Event(index, cause)) => (index, cause),
-                };
-                if tries.allow_another().await {
-                    before.forget();
-                    continue;
-                }
-                failed.push(Failed { index, error: cause.to_string(), attempts: tries.made() });
-                let Some(stream) = events.get(index).map(|event| &event.stream) else { continue };
-                rest.retain(|(other, event)| *other < index || event.stream != *stream);
-            }
-        })
+        self.view.take(events, &self.build, &*self.books)
     }
 
     fn take_ahead<'a>(
@@ -300,11 +263,8 @@ impl Task for Filling {
         rows: Option<&'a Rows>,
     ) -> BoxFuture<'a, Option<Taken>> {
         Box::pin(async move {
-            let mut before = Before::of(&*self.books, self.view.table(), &self.build);
-            before.know(rows);
-            let events: Vec<_> = events.iter().enumerate().collect();
-            let folded = self.view.fold(&events, &mut before).await.ok()?;
-            Some(Taken { rows: self.rows(folded), ..Taken::default() })
+            let view = self.view.rows()?;
+            take_ahead(view, events, &self.build, &*self.books, rows).await
         })
     }
 

@@ -5,14 +5,12 @@ use std::collections::HashSet;
 use chrono::Datelike;
 
 use super::{
-    ColumnType, Query, RowChange, RowOp, RowRefusal, RowRefused, Table, TableColumn, Test, Value, Work,
-    WorkError,
+    ColumnType, Query, RowChange, RowOp, RowRefusal, RowRefused, SqlTables, Table, TableColumn, Test, Value,
+    Work, WorkError,
 };
 use crate::store::StoreError;
 
 impl Table {
-    /// How long its name may be, in bytes: databases bound names, and builds have longer ones.
-    const LONGEST_NAME: usize = 48;
     /// How long the name of a column may be, in bytes.
     const LONGEST_COLUMN: usize = 63;
 
@@ -25,18 +23,7 @@ impl Table {
     pub fn validate(&self) -> Result<(), StoreError> {
         let name = &self.name;
         let refused = |what: &str| Err(StoreError::invalid(format!("the table `{name}` {what}")));
-        if !is_identifier(name, Self::LONGEST_NAME) {
-            return refused(
-                "has an impossible name: take at most 48 letters, digits and underscores, the first no digit",
-            );
-        }
-        if ["factum_", "sqlite_", "pg_"].iter().any(|reserved| name.to_lowercase().starts_with(reserved)) {
-            return refused("has a name that belongs to the database or to factum: take another one");
-        }
-        let build = name.rsplit_once("__").map(|(_, generation)| generation);
-        if build.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())) {
-            return refused("has a name like a build of a view, which ends with `__` and a number");
-        }
+        check_name(name).or_else(refused)?;
         let mut seen = HashSet::new();
         for column in &self.columns {
             if !is_identifier(&column.name, Self::LONGEST_COLUMN) {
@@ -91,6 +78,49 @@ impl Table {
 
     fn column(&self, index: usize) -> Result<&TableColumn, String> {
         self.columns.get(index).ok_or_else(|| format!("the table `{}` has no column {index}", self.name))
+    }
+}
+
+/// How long the name of a table may be, in bytes: databases bound names, and builds have longer ones.
+const LONGEST_NAME: usize = 48;
+
+/// Whether a table may be called so; else what is wrong with it.
+fn check_name(name: &str) -> Result<(), &'static str> {
+    if !is_identifier(name, LONGEST_NAME) {
+        return Err(
+            "has an impossible name: take at most 48 letters, digits and underscores, the first no digit",
+        );
+    }
+    if ["factum_", "sqlite_", "pg_"].iter().any(|reserved| name.to_lowercase().starts_with(reserved)) {
+        return Err("has a name that belongs to the database or to factum: take another one");
+    }
+    let build = name.rsplit_once("__").map(|(_, generation)| generation);
+    if build.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err("has a name like a build of a view, which ends with `__` and a number");
+    }
+    Ok(())
+}
+
+impl SqlTables {
+    /// For stores: whether a database can have these tables. Names are as those of a [`Table`], and differ by more than capital
+    /// letters; so is the name of the view. There is at least one.
+    ///
+    /// # Errors
+    /// What is wrong, as [`Invalid`](crate::store::StoreErrorKind::Invalid).
+    pub fn validate(&self) -> Result<(), StoreError> {
+        let refused = |what: &str| Err(StoreError::invalid(format!("the view `{}` {what}", self.view)));
+        check_name(&self.view).or_else(refused)?;
+        if self.definitions.is_empty() {
+            return refused("has no tables: name at least one");
+        }
+        let mut seen = HashSet::new();
+        for (name, _) in &self.definitions {
+            check_name(name).or_else(|what| refused(&format!("has a table `{name}`, which {what}")))?;
+            if !seen.insert(name.to_lowercase()) {
+                return refused(&format!("has two tables or indexes `{name}`"));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@
 mod check;
 mod query;
 mod rows;
+mod sql;
 mod table;
 mod value;
 mod work;
@@ -19,6 +20,8 @@ use chrono::{DateTime, Utc};
 
 pub use query::{Condition, Place, Query, Test};
 pub use rows::{RowChange, RowOp, RowRefusal, RowRefused, show_key};
+pub(crate) use sql::leaves_transactions_alone;
+pub use sql::{Projected, Projection, SqlConnection, SqlTables, SqlTransaction};
 pub use table::{Build, Stage, Table, TableColumn};
 pub use value::{ColumnType, Value, Values};
 pub use work::{Deadline, Lease, Letter, ProcessChange, ProcessState, Rows, Wish, Work, WorkError};
@@ -69,6 +72,40 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
         build: &'a Build,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
+    /// The same for tables of a view's own shape: made by these definitions, all of them under the names of the build. A store
+    /// without SQL refuses them.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare); a definition is wrong, or makes something of another name
+    /// ([`Invalid`](crate::store::StoreErrorKind::Invalid)); or a table of the build that was found is gone, because somebody
+    /// dropped it: [`Corrupt`](crate::store::StoreErrorKind::Corrupt).
+    fn prepare_sql<'a>(
+        &'a self,
+        tables: &'a Arc<SqlTables>,
+        fingerprint: [u8; 16],
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>> {
+        let _ = (fingerprint, anew);
+        Box::pin(std::future::ready(Err(no_sql(&tables.view))))
+    }
+
+    /// The rows that a statement gives which reads the live build of such tables, and changes nothing. `{name}` and `$1` in it are
+    /// as in a [`SqlTransaction`].
+    ///
+    /// # Errors
+    /// The store cannot be read or knows no SQL, the view has no live build
+    /// ([`Missing`](crate::store::StoreErrorKind::Missing)), or the statement is wrong or writes
+    /// ([`Invalid`](crate::store::StoreErrorKind::Invalid)).
+    fn query_sql<'a>(
+        &'a self,
+        tables: &'a SqlTables,
+        sql: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Values>, StoreError>> {
+        let _ = (sql, values);
+        Box::pin(std::future::ready(Err(no_sql(&tables.view))))
+    }
+
     /// Makes this build the live one; the one that was live before is gone, with its checkpoint and its dead letters. One that is
     /// live already is only told whether it is transactional.
     ///
@@ -102,7 +139,8 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     /// sense](Query::validate).
     fn find<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<Vec<Values>, StoreError>>;
 
-    /// Writes what a reader has done.
+    /// Writes what a reader has done. Where user code is part of it ([`Work::projected`]), it is called in the very transaction,
+    /// if the reader is where it said.
     ///
     /// # Errors
     /// See [`WorkError`].
@@ -209,6 +247,14 @@ pub trait ReadStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store cannot be read.
     fn reached<'a>(&'a self, reader: &'a str, position: Position) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+/// What a store without SQL says of a view with tables of its own shape.
+pub(crate) fn no_sql(view: &str) -> StoreError {
+    StoreError::invalid(format!(
+        "the view `{view}` writes tables of its own by SQL, and this store has none: keep it in SQLite or PostgreSQL, with \
+         `App::read_store` if the events are to stay where they are"
+    ))
 }
 
 /// Which processes are due.

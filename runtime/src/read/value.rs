@@ -121,6 +121,38 @@ impl Value {
     }
 }
 
+macro_rules! from {
+    ($($ty:ty = |$given:ident| $value:expr;)*) => {$(
+        impl From<$ty> for Value {
+            fn from($given: $ty) -> Self {
+                $value
+            }
+        }
+    )*};
+}
+
+from! {
+    bool = |given| Self::Bool(given);
+    i32 = |given| Self::Integer(given.into());
+    u32 = |given| Self::Integer(given.into());
+    i64 = |given| Self::Integer(given);
+    f64 = |given| Self::Real(given);
+    &str = |given| Self::Text(given.to_owned());
+    &String = |given| Self::Text(given.clone());
+    String = |given| Self::Text(given);
+    Vec<u8> = |given| Self::Bytes(given);
+    DateTime<Utc> = |given| Self::Time(given);
+    NaiveDate = |given| Self::Date(given);
+    Uuid = |given| Self::Uuid(given);
+    Position = |given| Self::position(given);
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(given: Option<T>) -> Self {
+        given.map_or(Self::Null, Into::into)
+    }
+}
+
 /// Nothing comes first. Text is ordered by its bytes. Of two types, it is the same order everywhere, and means nothing.
 impl Ord for Value {
     fn cmp(&self, other: &Self) -> Ordering {

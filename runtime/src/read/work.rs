@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{Build, Table, Value, Values};
+use super::{Build, Projected, Table, Value, Values};
 use crate::{
     Position, Version,
     store::{EventId, Name, StoreError, StreamId},
@@ -21,6 +21,8 @@ pub struct Work {
     pub upto: Position,
     /// The rows of a view; shared, because the reader goes on with them while they are written.
     pub rows: Option<Arc<Rows>>,
+    /// What the code of a view does that writes tables of its own shape, in the transaction that writes the rest.
+    pub projected: Option<Projected>,
     /// Events that it could not deal with. A letter takes the place of one that there is at its position.
     pub letters: Vec<Letter>,
     /// Dead letters that are settled: they go. By position.
@@ -34,7 +36,8 @@ impl Work {
     #[must_use]
     pub fn new(reader: impl Into<String>, after: Position, upto: Position) -> Self {
         let (letters, settled, processes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { reader: reader.into(), after, upto, rows: None, letters, settled, processes }
+        let (rows, projected) = (None, None);
+        Self { reader: reader.into(), after, upto, rows, projected, letters, settled, processes }
     }
 }
 
@@ -152,6 +155,14 @@ pub enum WorkError {
         key: Vec<Value>,
         /// What the database says.
         cause: StoreError,
+    },
+    /// The code of a view fails that writes in the transaction, or a statement of it does.
+    #[error("the view `{view}` cannot take an event: {error}")]
+    Refused {
+        /// The view.
+        view: String,
+        /// What is wrong, with its causes.
+        error: String,
     },
     /// The store could not do it. Unlike with the others, it may have been written all the same: ask for
     /// [`position`](super::ReadStore::position).

@@ -48,7 +48,7 @@ pub(super) struct Reading<'a> {
 pub(super) enum Attempt {
     Written,
     Overtaken,
-    /// A row does not fit into its table; nothing was written.
+    /// A row does not fit into its table, or code that writes in the transaction fails; nothing was written.
     Refused(String),
 }
 
@@ -222,7 +222,8 @@ impl<'a> Reading<'a> {
         look
     }
 
-    /// Takes a page. Where a row of it does not fit, its events are taken one by one, so that it is known whose row it is.
+    /// Takes a page. Where something of it cannot be written, its events are taken one by one, so that it is
+    /// known which it is.
     /// `taken` is what comes of it, where that is known.
     async fn take(&mut self, page: Page, taken: Option<Taken>, limit: usize) -> Result<Attempt, StoreError> {
         let Page { events, last: upto, end } = page;
@@ -290,7 +291,7 @@ impl<'a> Reading<'a> {
         self.write(upto, taken, letters, Vec::new()).await
     }
 
-    /// Makes a letter of an event whose row does not fit.
+    /// Makes a letter of an event of which something cannot be written.
     async fn give_up(
         &mut self,
         event: &[RecordedEvent],
@@ -313,13 +314,15 @@ impl<'a> Reading<'a> {
         let more = if upto > self.written { letters.len() as u64 } else { 0 };
         let less = settled.len() as u64;
         let mut work = Work::new(self.worker.task.reader(), self.written, upto.max(self.written));
-        (work.rows, work.processes, work.letters, work.settled) =
-            (taken.rows, taken.processes, letters, settled);
+        (work.rows, work.projected, work.processes) = (taken.rows, taken.projected, taken.processes);
+        (work.letters, work.settled) = (letters, settled);
         let rows = observe::RowCounts::of_reader(work.rows.as_deref());
         match self.worker.books.write(work).await {
             Ok(()) => rows.written(),
             Err(WorkError::Overtaken { .. }) => return Ok(Attempt::Overtaken),
-            Err(error @ WorkError::Row { .. }) => return Ok(Attempt::Refused(error.to_string())),
+            Err(error @ (WorkError::Row { .. } | WorkError::Refused { .. })) => {
+                return Ok(Attempt::Refused(error.to_string()));
+            }
             Err(WorkError::Store(error)) => return Err(error),
         }
         (self.written, self.written_at) = (upto.max(self.written), Instant::now());

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     Position,
-    read::{ProcessChange, Rows},
+    read::{ProcessChange, Projected, Rows},
     store::{BoxFuture, Filter, RecordedEvent, StoreError},
 };
 
@@ -92,6 +92,8 @@ pub(crate) enum Next {
 pub(crate) struct Taken {
     /// Rows of a view.
     pub(crate) rows: Option<Arc<Rows>>,
+    /// What the code of a view does in the transaction of the store.
+    pub(crate) projected: Option<Projected>,
     /// States of processes.
     pub(crate) processes: Vec<ProcessChange>,
     /// Events that cannot be taken, the first of each stream.

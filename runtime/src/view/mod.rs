@@ -8,6 +8,7 @@ mod id;
 mod indexed;
 mod model;
 mod serial;
+pub(crate) mod sql;
 mod written;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ pub use change::{Action, Change, ProjectError, RowEffect};
 pub use column::{Codec, Column, ColumnError, ColumnKind, Field, NoColumn, OwnColumn, SerdeColumn};
 pub use indexed::{Filter, Indexed, Order};
 pub use model::{ColumnModel, RecordedUse, SourceModel, ViewModel};
+pub use sql::SqlView;
 
 /// What generated code refers to.
 #[doc(hidden)]

@@ -15,7 +15,7 @@ use crate::{
     Position,
     read::{
         Build, Due, Lease, Letter, Place, ProcessState, Query, ReadStore, Stage, Table, Value, Values, Wish,
-        Work, WorkError,
+        Work, WorkError, no_sql,
     },
     store::{BoxFuture, Name, StoreError, StreamId},
 };
@@ -194,6 +194,9 @@ impl Books {
     /// First all checks, then all writes.
     fn write(&mut self, work: Work) -> Result<(), WorkError> {
         work.validate()?;
+        if let Some(projected) = &work.projected {
+            return Err(no_sql(&projected.tables.view).into());
+        }
         let overtaken = WorkError::Overtaken { reader: work.reader.clone() };
         if self.position(&work.reader) != work.after {
             return Err(overtaken);

@@ -316,7 +316,7 @@ impl Link {
     }
 
     /// The next one to ask makes a new connection.
-    fn forget(&self, session: &Arc<Session>) {
+    pub(super) fn forget(&self, session: &Arc<Session>) {
         let mut current = self.lock();
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
             *current = None;

@@ -37,9 +37,10 @@ pub type LendError = Box<dyn Error + Send + Sync>;
 ///
 /// # What the store does with them
 /// It borrows one to open, and then at most three, each when it is first needed: for appends, for loads, and for reads of
-/// the whole store; and three more where views are kept in it, one for questions and two for writing. It keeps each until it is
+/// the whole store; and three more where views are kept in it, one for questions and two for writing, and one more for those
+/// that write by SQL ([`SqlView`](crate::view::SqlView)). It keeps each until it is
 /// lost or the store is dropped, and shares it between everything that it is asked meanwhile; so a pool needs room for three
-/// more than the rest of the program uses, or six. A lender that has none left should wait for one; the store gives up after
+/// more than the rest of the program uses, or six, or seven. A lender that has none left should wait for one; the store gives up after
 /// [`PostgresOptions::timeout`].
 ///
 /// While it has a connection, the store sets these parameters of the session by `set_config`: `search_path`,
@@ -195,8 +196,8 @@ fn not_lent(error: LendError) -> StoreError {
     }
     StoreError::new(
         StoreErrorKind::Unavailable,
-        "no connection was lent: a store holds up to three connections of a pool for as long as it lives, and three more if it \
-         keeps views",
+        "no connection was lent: a store holds up to three connections of a pool for as long as it lives, and three or four \
+         more if it keeps views",
     )
     .because(error)
 }

@@ -2,12 +2,14 @@
 
 -- The books of those who read events. First the builds of views, which are tables themselves: that one which everybody reads
 -- has the view's own name, others stand beside it as `view__generation`. The number of a build that is gone is not given
--- again: somebody may still be at work who would take the new one for his.
+-- again: somebody may still be at work who would take the new one for his. A view that writes tables of its own shape has several in a
+-- build, each called like the one of another view.
 CREATE TABLE factum_builds (
     view           text COLLATE "C" NOT NULL,
     generation     bigint NOT NULL,
     fingerprint    uuid NOT NULL,   -- of the code that fills it
     stage          text COLLATE "C" NOT NULL CHECK (stage IN ('beside', 'live', 'transactional', 'gone')),
+    tables         text[],          -- NULL: one, called like the view
     PRIMARY KEY (view, generation)
 );
 
@@ -66,6 +68,11 @@ CREATE TABLE factum_deadlines (
 
 CREATE INDEX ON factum_deadlines (manager, due, key);
 
+-- The names of a build's tables as everybody will know them.
+CREATE FUNCTION build_tables(of_view text, of_generation bigint) RETURNS text[] LANGUAGE sql STABLE AS $$
+    SELECT coalesce(b.tables, ARRAY[b.view]) FROM factum_builds b WHERE b.view = of_view AND b.generation = of_generation
+$$;
+
 -- The name of a build's table; NULL if it is gone.
 CREATE FUNCTION build_table(of_view text, of_generation bigint, of_stage text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE of_stage WHEN 'beside' THEN of_view || '__' || of_generation WHEN 'gone' THEN NULL ELSE of_view END
@@ -88,6 +95,23 @@ BEGIN
     DELETE FROM factum_letters WHERE reader = of_reader;
     DELETE FROM factum_processes WHERE manager = of_reader;
     DELETE FROM factum_deadlines WHERE manager = of_reader;
+END
+$$;
+
+-- A table of a build that is not where the build stands; NULL if all are.
+CREATE FUNCTION missing_table(of_view text, of_generation bigint) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT t.name FROM factum_builds b, unnest(coalesce(b.tables, ARRAY[b.view])) AS t (name)
+    WHERE b.view = of_view AND b.generation = of_generation AND NOT EXISTS (
+        SELECT FROM pg_class c WHERE c.relname = build_table(t.name, b.generation, b.stage)
+            AND c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+    )
+    LIMIT 1
+$$;
+
+-- Drops those of these tables that are there, at once: they may refer to each other.
+CREATE FUNCTION drop_tables(names text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE 'DROP TABLE IF EXISTS ' || (SELECT string_agg(format('%I', t.name), ', ') FROM unnest(names) AS t (name));
 END
 $$;
 
@@ -143,13 +167,84 @@ BEGIN
 END
 $$;
 
+-- The same for tables of a view's own shape. In the statements that make them `{name}` stands for what each is called.
+CREATE FUNCTION prepare_sql_build(
+    of_view text, of_fingerprint uuid, anew boolean, names text[], statements text[], OUT found_generation bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    found_stage text;
+    missing text;
+    named text;
+    kind "char";
+    statement text;
+    own text[];
+    made text[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(1717794925, 'factum_builds'::regclass::oid::int);
+    LOOP
+        SELECT b.generation, b.stage INTO found_generation, found_stage
+        FROM factum_builds b
+        WHERE b.view = of_view AND b.fingerprint = of_fingerprint AND b.stage <> 'gone'
+              AND NOT (anew AND b.stage <> 'beside')
+        ORDER BY b.generation DESC LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        missing := missing_table(of_view, found_generation);
+        IF missing IS NULL THEN
+            RETURN;
+        ELSIF found_stage <> 'beside' THEN
+            RAISE EXCEPTION 'a table is gone' USING ERRCODE = 'FA009', DETAIL = missing;
+        END IF;
+        -- Somebody dropped what nobody reads: what is left of it is of no use.
+        PERFORM discard_build(of_view, found_generation);
+    END LOOP;
+
+    SELECT coalesce(max(b.generation), 0) + 1 INTO found_generation FROM factum_builds b WHERE b.view = of_view;
+    SELECT build_tables(of_view, b.generation) INTO own FROM factum_builds b
+    WHERE b.view = of_view AND b.stage IN ('live', 'transactional');
+    FOR place IN 1..cardinality(names) LOOP
+        named := build_table(names[place], found_generation, 'beside');
+        IF what_is(named) IS NOT NULL THEN
+            RAISE EXCEPTION '%', what_is(named) USING ERRCODE = 'FA006', DETAIL = named;
+        END IF;
+        statement := statements[place];
+        FOR other IN 1..cardinality(names) LOOP
+            statement := replace(statement, '{' || names[other] || '}',
+                                 format('%I', build_table(names[other], found_generation, 'beside')));
+        END LOOP;
+        BEGIN
+            EXECUTE statement;
+        EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR feature_not_supported THEN
+            RAISE EXCEPTION '%', SQLERRM USING ERRCODE = 'FA007', DETAIL = names[place];
+        END;
+        SELECT c.relkind INTO kind FROM pg_class c
+        WHERE c.relname = named AND c.relnamespace = current_schema()::regnamespace;
+        IF kind IN ('r', 'p') THEN
+            IF what_is(names[place]) IS NOT NULL AND NOT names[place] = ANY (coalesce(own, '{}')) THEN
+                RAISE EXCEPTION '%', what_is(names[place]) USING ERRCODE = 'FA006', DETAIL = names[place];
+            END IF;
+            made := made || names[place];
+        ELSIF kind IS NULL OR kind NOT IN ('i', 'I') THEN
+            RAISE EXCEPTION 'it makes something else' USING ERRCODE = 'FA008', DETAIL = names[place];
+        END IF;
+    END LOOP;
+    IF made IS NULL THEN
+        RAISE EXCEPTION 'it makes no table' USING ERRCODE = 'FA008', DETAIL = names[1];
+    END IF;
+    INSERT INTO factum_builds (view, generation, fingerprint, stage, tables)
+    VALUES (of_view, found_generation, of_fingerprint, 'beside', made);
+END
+$$;
+
 -- Puts a build in the place of the live one, under its name, and gives those who could read that one the right to read it.
 -- Whether the build is there. Who waits for somebody who reads the table holds up all others that come to it: not for long.
 CREATE FUNCTION promote_build(of_view text, of_generation bigint, with_commits boolean, OUT done boolean) LANGUAGE plpgsql
 SET lock_timeout = '300ms' AS $$
 DECLARE
     before text;
+    named text;
     beside text;
+    own text[] := build_tables(of_view, of_generation);
+    others text[];
     replaced bigint;
     granted record;
     granting text[];
@@ -165,31 +260,35 @@ BEGIN
         SELECT b.generation INTO replaced FROM factum_builds b
         WHERE b.view = of_view AND b.stage IN ('live', 'transactional');
         IF replaced IS NOT NULL THEN
+            others := build_tables(of_view, replaced);
             FOR granted IN
-                SELECT a.privilege_type AS privilege, a.is_grantable,
+                SELECT a.privilege_type AS privilege, a.is_grantable, c.relname AS name,
                        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE format('%I', pg_get_userbyid(a.grantee)) END AS grantee
                 FROM pg_class c, aclexplode(c.relacl) a
-                WHERE c.oid = to_regclass(format('%I', of_view)) AND a.grantee <> c.relowner
+                WHERE c.relname = ANY (own) AND c.relname = ANY (others)
+                      AND c.relnamespace = current_schema()::regnamespace AND a.grantee <> c.relowner
             LOOP
-                granting := granting || format('GRANT %s ON %I TO %s%s', granted.privilege, of_view, granted.grantee,
+                granting := granting || format('GRANT %s ON %I TO %s%s', granted.privilege, granted.name, granted.grantee,
                                                CASE WHEN granted.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
             END LOOP;
-            EXECUTE format('DROP TABLE IF EXISTS %I', of_view);
+            PERFORM drop_tables(others);
             PERFORM forget_build(of_view, replaced);
         END IF;
-        IF what_is(of_view) IS NOT NULL THEN
-            RAISE EXCEPTION '%', what_is(of_view) USING ERRCODE = 'FA006', DETAIL = of_view;
-        END IF;
-        beside := build_table(of_view, of_generation, before);
-        EXECUTE format('ALTER TABLE %I RENAME TO %I', beside, of_view);
-        FOR of_table IN
-            SELECT c.relname AS name, of_view || substr(c.relname, length(beside) + 1) AS new_name
-            FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-            WHERE i.indrelid = to_regclass(format('%I', of_view)) AND starts_with(c.relname, beside)
-        LOOP
-            IF what_is(of_table.new_name) IS NULL THEN
-                EXECUTE format('ALTER INDEX %I RENAME TO %I', of_table.name, of_table.new_name);
+        FOREACH named IN ARRAY own LOOP
+            IF what_is(named) IS NOT NULL THEN
+                RAISE EXCEPTION '%', what_is(named) USING ERRCODE = 'FA006', DETAIL = named;
             END IF;
+            beside := build_table(named, of_generation, before);
+            EXECUTE format('ALTER TABLE %I RENAME TO %I', beside, named);
+            FOR of_table IN
+                SELECT c.relname AS name, named || substr(c.relname, length(beside) + 1) AS new_name
+                FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                WHERE i.indrelid = to_regclass(format('%I', named)) AND starts_with(c.relname, beside)
+            LOOP
+                IF what_is(of_table.new_name) IS NULL THEN
+                    EXECUTE format('ALTER INDEX %I RENAME TO %I', of_table.name, of_table.new_name);
+                END IF;
+            END LOOP;
         END LOOP;
         IF granting IS NOT NULL THEN
             EXECUTE array_to_string(granting, '; ');
@@ -209,7 +308,8 @@ BEGIN
     SELECT b.stage INTO before FROM factum_builds b
     WHERE b.view = of_view AND b.generation = of_generation FOR UPDATE;
     IF before <> 'gone' THEN
-        EXECUTE format('DROP TABLE IF EXISTS %I', build_table(of_view, of_generation, before));
+        PERFORM drop_tables(ARRAY(SELECT build_table(t.name, of_generation, before)
+                                  FROM unnest(build_tables(of_view, of_generation)) AS t (name)));
         PERFORM forget_build(of_view, of_generation);
     END IF;
 END

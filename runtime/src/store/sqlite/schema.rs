@@ -142,12 +142,14 @@ LEFT JOIN categories ON categories.key = streams.category;
 /// - Positions are text: they may be those of another store, which are longer than a number of SQLite. With leading zeros, they
 ///   sort.
 /// - A build that is gone leaves its number.
+/// - A view that writes tables of its own shape has several in a build, each called like the one of another view.
 const BOOKS: &str = "
 CREATE TABLE factum_builds (
     view        TEXT NOT NULL,    -- the table that everybody reads; another one beside it is called `view__generation`
     generation  INTEGER NOT NULL,
     fingerprint BLOB NOT NULL,    -- of the code that fills it
     stage       TEXT NOT NULL,    -- 'beside', 'live', 'transactional' or 'gone'
+    tables      TEXT,             -- names with spaces between them; NULL: one, called like the view
     PRIMARY KEY (view, generation)
 ) STRICT, WITHOUT ROWID;
 

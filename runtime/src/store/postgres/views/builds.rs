@@ -112,7 +112,7 @@ pub(super) async fn examine(session: &Session, table: &Table, build: &Build) -> 
 }
 
 /// Says so if there is something of that name that is no build of the view.
-fn unless_foreign(error: Error) -> Failure {
+pub(super) fn unless_foreign(error: Error) -> Failure {
     let Some(taken) = error.as_db_error().filter(|error| error.code().code() == TAKEN) else {
         return error.into();
     };

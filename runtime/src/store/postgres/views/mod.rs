@@ -8,7 +8,9 @@ mod names;
 mod processes;
 pub(super) mod rounds;
 mod rows;
+mod sql;
 mod statement;
+mod transaction;
 mod value;
 pub(super) mod work;
 
@@ -33,7 +35,8 @@ use super::{
 use crate::{
     Position,
     read::{
-        Build, Due, Lease, Letter, ProcessState, Query, ReadStore, Rows, Table, Values, Wish, Work, WorkError,
+        Build, Due, Lease, Letter, ProcessState, Query, ReadStore, Rows, SqlTables, Table, Value, Values,
+        Wish, Work, WorkError,
     },
     store::{BoxFuture, StoreError, StreamId},
 };
@@ -48,11 +51,13 @@ const LOOK_LATER: Duration = Duration::from_millis(50);
 const LET_READ: Duration = Duration::from_millis(200);
 
 /// Connections for views. What one of them is asked for, it does in a line: so there is one for questions, and there are two
-/// for transactions, so that a view that is built anew does not hold up all others.
+/// for transactions, so that a view that is built anew does not hold up all others, and one for those in which user code writes.
 #[derive(Debug)]
 pub(super) struct Views {
     questions: Link,
     lanes: [Lane; 2],
+    /// Where user code writes, as long as that takes: leases have to be renewed meanwhile.
+    projections: Lane,
     /// Changes when a reader of this process has come further.
     advanced: watch::Sender<()>,
     patience: Duration,
@@ -85,6 +90,7 @@ impl Views {
         Self {
             questions: Link::new(Arc::clone(options)),
             lanes: [Lane::new(options), Lane::new(options)],
+            projections: Lane::new(options),
             advanced: watch::Sender::new(()),
             patience: options.timeout,
         }
@@ -124,6 +130,12 @@ impl Views {
     async fn write(&self, work: &Work) -> Result<(), WorkError> {
         work.validate()?;
         let overtaken = || WorkError::Overtaken { reader: work.reader.clone() };
+        if let Some(projected) = &work.projected {
+            let _turn = self.projections.turn.lock().await;
+            transaction::write(&self.projections.link, self.patience, work, projected).await?;
+            self.advanced.send_replace(());
+            return Ok(());
+        }
         let lane = self.lane(&work.reader);
         let _turn = lane.turn.lock().await;
         let mut beside = work::is_beside(work);
@@ -210,6 +222,33 @@ impl ReadStore for PostgresStore {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.views.questions.ask("looking at the table of a view", move |session| async move {
             builds::examine(&session, table, build).await
+        }))
+    }
+
+    fn prepare_sql<'a>(
+        &'a self,
+        tables: &'a Arc<SqlTables>,
+        fingerprint: [u8; 16],
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>> {
+        Box::pin(async move {
+            tables.validate()?;
+            let lane = self.views.lane(&tables.view);
+            lane.ask("preparing the tables of a view", |session| async move {
+                sql::prepare(&session, tables, fingerprint, anew).await
+            })
+            .await
+        })
+    }
+
+    fn query_sql<'a>(
+        &'a self,
+        tables: &'a SqlTables,
+        sql: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Values>, StoreError>> {
+        Box::pin(self.views.questions.ask("reading the tables of a view", move |session| async move {
+            sql::query(&session, tables, sql, values).await
         }))
     }
 

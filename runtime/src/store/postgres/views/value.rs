@@ -101,7 +101,7 @@ impl ToSql for Cell<'_> {
 }
 
 /// What was sent for a column.
-struct Sent<'a>(Option<&'a [u8]>);
+pub(super) struct Sent<'a>(pub(super) Option<&'a [u8]>);
 
 impl<'a> FromSql<'a> for Sent<'a> {
     fn from_sql(_: &Type, sent: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
@@ -117,7 +117,7 @@ impl<'a> FromSql<'a> for Sent<'a> {
     }
 }
 
-fn decode(ty: ColumnType, sent: &[u8]) -> Option<Value> {
+pub(super) fn decode(ty: ColumnType, sent: &[u8]) -> Option<Value> {
     Some(match ty {
         ColumnType::Bool => Value::Bool(*sent.first()? != 0),
         ColumnType::Integer => Value::Integer(i64::from_be_bytes(sent.try_into().ok()?)),

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Position,
-    read::{Rows, Stage, Value, Values, Work},
+    read::{Build, Rows, Stage, Value, Values, Work},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -29,9 +29,9 @@ const ADVANCE: &str =
 const POSITION: &str = "SELECT position::text FROM factum_readers WHERE reader = $1";
 
 /// Of `views.sql`: the reader or the build is not as it was thought to be.
-const OVERTAKEN: &str = "FA004";
+pub(super) const OVERTAKEN: &str = "FA004";
 /// The build has another stage, and so another name.
-const OTHER_STAGE: &str = "FA005";
+pub(super) const OTHER_STAGE: &str = "FA005";
 
 /// How far a reader has come.
 pub(super) async fn reader_position(session: &Session, reader: &str) -> Result<Position, Failure> {
@@ -59,17 +59,7 @@ pub(super) enum Written {
 pub(super) async fn write(session: &Session, work: &Work, beside: bool) -> Result<Written, Error> {
     let build = work.rows.as_ref().map(|rows| &rows.build);
     let name = build.map(|build| table_of(&build.view, build.generation, beside)).unwrap_or_default();
-    let mut asked = vec![Asked {
-        text: ADVANCE.to_owned(),
-        parameters: vec![
-            Box::new(text::encode(&work.reader)),
-            Box::new(work.after.to_string()),
-            Box::new(work.upto.to_string()),
-            Box::new(build.map(|build| build.view.as_str())),
-            Box::new(build.map(|build| number(build.generation))),
-            Box::new(beside),
-        ],
-    }];
+    let mut asked = vec![advance(work, build, beside)];
     if let Some(rows) = &work.rows {
         if !rows.remove.is_empty() {
             asked.push(batch(rows, &name, &Shape::Remove, &rows.remove));
@@ -79,13 +69,7 @@ pub(super) async fn write(session: &Session, work: &Work, beside: bool) -> Resul
         }
     }
     let of_rows = 1..asked.len();
-    if !work.settled.is_empty() {
-        asked.push(letters::settle(&work.reader, &work.settled));
-    }
-    if !work.letters.is_empty() {
-        asked.push(letters::keep(&work.reader, &work.letters));
-    }
-    asked.extend(processes::keep(&work.reader, &work.processes));
+    asked.extend(rest(work));
 
     let view = build.map(|build| build.view.as_str()).unwrap_or_default();
     let (nth, error) = match transaction(session, &asked, "COMMIT").await? {
@@ -103,6 +87,34 @@ pub(super) async fn write(session: &Session, work: &Work, beside: bool) -> Resul
         _ if is_of_row(&error) => Ok(Written::Row),
         _ => Err(error),
     }
+}
+
+/// Lets the reader go on, if it is where it was thought to be, and the build too.
+pub(super) fn advance<'a>(work: &'a Work, build: Option<&'a Build>, beside: bool) -> Asked<'a> {
+    Asked {
+        text: ADVANCE.to_owned(),
+        parameters: vec![
+            Box::new(text::encode(&work.reader)),
+            Box::new(work.after.to_string()),
+            Box::new(work.upto.to_string()),
+            Box::new(build.map(|build| build.view.as_str())),
+            Box::new(build.map(|build| number(build.generation))),
+            Box::new(beside),
+        ],
+    }
+}
+
+/// What of the work is no row.
+pub(super) fn rest(work: &Work) -> Vec<Asked<'_>> {
+    let mut asked = Vec::new();
+    if !work.settled.is_empty() {
+        asked.push(letters::settle(&work.reader, &work.settled));
+    }
+    if !work.letters.is_empty() {
+        asked.push(letters::keep(&work.reader, &work.letters));
+    }
+    asked.extend(processes::keep(&work.reader, &work.processes));
+    asked
 }
 
 /// Whether the database has something against a row, or cannot write anything at all.

@@ -22,12 +22,14 @@ const LIVE: &str =
     "SELECT generation, stage FROM factum_builds WHERE view = ?1 AND stage IN ('live', 'transactional')";
 const STAGE: &str = "SELECT stage FROM factum_builds WHERE view = ?1 AND generation = ?2";
 const NEXT: &str = "SELECT ifnull(max(generation), 0) + 1 FROM factum_builds WHERE view = ?1";
-const NEW: &str = "INSERT INTO factum_builds (view, generation, fingerprint, stage) VALUES (?1, ?2, ?3, ?4)";
+const NEW: &str =
+    "INSERT INTO factum_builds (view, generation, fingerprint, stage, tables) VALUES (?1, ?2, ?3, ?4, ?5)";
+const TABLES: &str = "SELECT tables FROM factum_builds WHERE view = ?1 AND generation = ?2";
 const CHANGE: &str = "UPDATE factum_builds SET stage = ?3 WHERE view = ?1 AND generation = ?2";
 
 /// For the test of their plans.
 #[cfg(test)]
-pub(in super::super) const STATEMENTS: [&str; 5] = [BUILDS, LIVE, STAGE, NEXT, CHANGE];
+pub(in super::super) const STATEMENTS: [&str; 6] = [BUILDS, LIVE, STAGE, NEXT, CHANGE, TABLES];
 
 const BESIDE: &str = "beside";
 const IS_LIVE: &str = "live";
@@ -72,6 +74,15 @@ pub(super) fn of_view(connection: &Connection, view: &str) -> Result<Vec<Build>,
 fn build(row: &Row<'_>) -> Result<(u64, [u8; 16], Stage), Error> {
     let stage = to_stage(row.get_ref(2)?.as_str()?).ok_or(Error::IntegralValueOutOfRange(2, 0))?;
     Ok((natural(row, 0)?, row.get(1)?, stage))
+}
+
+/// The names of a build's tables as everybody will know them.
+pub(super) fn tables(connection: &Connection, build: &Build) -> Result<Vec<String>, Error> {
+    let Build { view, generation, .. } = build;
+    let mut select = connection.prepare_cached(TABLES)?;
+    let tables: Option<String> =
+        select.query_row(params![view.as_str(), integer(*generation)], |row| row.get(0))?;
+    Ok(tables.map_or_else(|| vec![view.to_string()], |names| names.split(' ').map(str::to_owned).collect()))
 }
 
 /// The name of a build's table, wherever it stands now; `None` if it is gone.
@@ -120,7 +131,7 @@ pub(super) fn prepare(
         build.fingerprint == fingerprint && !(anew && matches!(build.stage, Stage::Live { .. }))
     };
     while let Some(build) = builds.iter().rposition(fits).map(|index| builds.remove(index)) {
-        let name = table_at(&table.name, build.generation, build.stage);
+        let name = build.table(&table.name);
         match definition::compare(connection, table, &name).map_err(failed)? {
             Found::Same => {
                 definition::index(connection, table, build.generation, &name).map_err(failed)?;
@@ -136,40 +147,44 @@ pub(super) fn prepare(
 }
 
 fn make(connection: &Connection, table: &Table, fingerprint: [u8; 16]) -> Result<Build, StoreError> {
-    let view = &table.name;
-    let failed = |error| failed(&format!("making the table of the view `{view}`"), error);
+    let failed = |error| failed(&format!("making the table of the view `{}`", table.name), error);
+    let build = next(connection, &table.name, fingerprint)?;
+    let name = build.table(&table.name);
+    refuse_taken(connection, &name)?;
+    if live(connection, &table.name).map_err(failed)?.is_none() {
+        refuse_taken(connection, &table.name)?;
+    }
+    definition::create(connection, table, &name)
+        .and_then(|()| definition::index(connection, table, build.generation, &name))
+        .map_err(failed)?;
+    enter(connection, &build, None)?;
+    Ok(build)
+}
+
+/// The build of a view that comes next.
+pub(super) fn next(connection: &Connection, view: &Name, fingerprint: [u8; 16]) -> Result<Build, StoreError> {
     let generation: u64 = connection
         .prepare_cached(NEXT)
         .and_then(|mut select| select.query_row([view.as_str()], |row| natural(row, 0)))
-        .map_err(failed)?;
-    let name = names::beside(view, generation);
-    refuse_taken(connection, &name)?;
-    if live(connection, view).map_err(failed)?.is_none() {
-        refuse_taken(connection, view)?;
-    }
-    definition::create(connection, table, &name)
-        .and_then(|()| definition::index(connection, table, generation, &name))
-        .and_then(|()| {
-            let stage = stage_text(Stage::Beside);
-            connection.prepare_cached(NEW)?.execute(params![
-                view.as_str(),
-                integer(generation),
-                fingerprint,
-                stage
-            ])
-        })
-        .map_err(failed)?;
+        .map_err(|error| failed(&format!("looking for the builds of `{view}`"), error))?;
     let view = view.clone();
     Ok(Build { view, generation, fingerprint, stage: Stage::Beside, position: Position::START })
 }
 
+/// Enters a build into the books, with the names of its tables if they are not that of the view.
+pub(super) fn enter(connection: &Connection, build: &Build, tables: Option<&str>) -> Result<(), StoreError> {
+    let Build { view, generation, fingerprint, stage, .. } = build;
+    let (view, generation) = (view.as_str(), integer(*generation));
+    connection
+        .prepare_cached(NEW)
+        .and_then(|mut new| new.execute(params![view, generation, fingerprint, stage_text(*stage), tables]))
+        .map(drop)
+        .map_err(|error| failed(&format!("entering a build of `{view}` into the books"), error))
+}
+
 /// Refuses a name under which there is something that is not ours to change.
-fn refuse_taken(connection: &Connection, name: &str) -> Result<(), StoreError> {
-    let found: Option<String> = connection
-        .prepare_cached("SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")
-        .and_then(|mut select| select.query_row([name], |row| row.get(0)).optional())
-        .map_err(|error| failed(&format!("looking for a table called `{name}`"), error))?;
-    match found {
+pub(super) fn refuse_taken(connection: &Connection, name: &str) -> Result<(), StoreError> {
+    match what_is(connection, name)? {
         None => Ok(()),
         Some(what) => Err(StoreError::new(
             StoreErrorKind::Foreign,
@@ -181,6 +196,14 @@ fn refuse_taken(connection: &Connection, name: &str) -> Result<(), StoreError> {
     }
 }
 
+/// What there is of this name, in SQLite's words: a table, a view, an index.
+pub(super) fn what_is(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    connection
+        .prepare_cached("SELECT type FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")
+        .and_then(|mut select| select.query_row([name], |row| row.get(0)).optional())
+        .map_err(|error| failed(&format!("looking for a table called `{name}`"), error))
+}
+
 /// Puts the build in the place of the live one. In a transaction that writes.
 pub(super) fn promote(connection: &Connection, build: &Build, transactional: bool) -> Result<(), StoreError> {
     let Build { view, generation, .. } = build;
@@ -190,17 +213,14 @@ pub(super) fn promote(connection: &Connection, build: &Build, transactional: boo
         return Err(StoreError::no_build(view));
     };
     if now.stage == Stage::Beside {
-        match builds.iter().find(|known| known.stage != Stage::Beside) {
-            Some(live) => remove(connection, live).map_err(failed)?,
-            None => refuse_taken(connection, view)?,
+        if let Some(live) = builds.iter().find(|known| known.stage != Stage::Beside) {
+            remove(connection, live).map_err(failed)?;
         }
-        connection
-            .execute_batch(&format!(
-                "ALTER TABLE {} RENAME TO {}",
-                quoted(&names::beside(view, *generation)),
-                quoted(view)
-            ))
-            .map_err(failed)?;
+        for table in tables(connection, now).map_err(failed)? {
+            refuse_taken(connection, &table)?;
+            let (beside, table) = (quoted(&now.table(&table)), quoted(&table));
+            connection.execute_batch(&format!("ALTER TABLE {beside} RENAME TO {table}")).map_err(failed)?;
+        }
     }
     change(connection, build, stage_text(Stage::Live { transactional })).map_err(failed)
 }
@@ -216,9 +236,11 @@ pub(super) fn discard(connection: &Connection, build: &Build) -> Result<(), Stor
     }
 }
 
-fn remove(connection: &Connection, build: &Build) -> Result<(), Error> {
-    let name = table_at(&build.view, build.generation, build.stage);
-    connection.execute_batch(&format!("DROP TABLE IF EXISTS {}", quoted(&name)))?;
+/// Removes a build that stands as is said.
+pub(super) fn remove(connection: &Connection, build: &Build) -> Result<(), Error> {
+    for table in tables(connection, build)? {
+        connection.execute_batch(&format!("DROP TABLE IF EXISTS {}", quoted(&build.table(&table))))?;
+    }
     forget(connection, build)
 }
 

@@ -9,6 +9,7 @@ mod letters;
 mod names;
 mod processes;
 mod rows;
+mod sql;
 mod tables;
 mod value;
 mod work;
@@ -16,13 +17,16 @@ mod work;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 
 pub(super) use self::{change::change, tables::Tables, value::Given};
 use super::{LOOK_EVERY, SqliteStore};
 use crate::{
     Position,
-    read::{Build, Due, Lease, Letter, ProcessState, Query, ReadStore, Table, Values, Wish, Work, WorkError},
+    read::{
+        Build, Due, Lease, Letter, ProcessState, Query, ReadStore, SqlTables, Table, Value, Values, Wish,
+        Work, WorkError,
+    },
     store::{BoxFuture, StoreError, StreamId},
 };
 
@@ -61,6 +65,31 @@ impl ReadStore for SqliteStore {
         Box::pin(async move { self.core.read(|session| rows::read(session, table, build, &[])).map(drop) })
     }
 
+    fn prepare_sql<'a>(
+        &'a self,
+        tables: &'a Arc<SqlTables>,
+        fingerprint: [u8; 16],
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>> {
+        Box::pin(async move {
+            let tables = Arc::clone(tables);
+            self.queue()?
+                .change(move |session| sql::prepare(&session.connection, &tables, fingerprint, anew))
+                .await
+        })
+    }
+
+    fn query_sql<'a>(
+        &'a self,
+        tables: &'a SqlTables,
+        sql: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Values>, StoreError>> {
+        Box::pin(
+            async move { self.core.read(|session| sql::query(&session.connection, tables, sql, values)) },
+        )
+    }
+
     fn promote<'a>(&'a self, build: &'a Build, transactional: bool) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             let build = build.clone();
@@ -94,6 +123,8 @@ impl ReadStore for SqliteStore {
         Box::pin(async move {
             let core = Arc::clone(&self.core);
             let (reader, upto) = (work.reader.clone(), work.upto);
+            // User code finds its runtime also on the thread that writes.
+            let runtime = Handle::try_current();
             let tell = move |outcome: &Result<(), WorkError>| {
                 if outcome.is_ok() {
                     core.readers_at.send_modify(|readers| {
@@ -101,7 +132,11 @@ impl ReadStore for SqliteStore {
                     });
                 }
             };
-            self.queue()?.change_and_tell(move |session| work::write(session, &work), tell).await
+            let write = move |session: &mut super::Session| {
+                let _entered = runtime.as_ref().map(Handle::enter);
+                work::write(session, &work)
+            };
+            self.queue()?.change_and_tell(write, tell).await
         })
     }
 

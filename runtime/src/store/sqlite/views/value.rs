@@ -205,12 +205,12 @@ fn decode(found: ValueRef<'_>, column: &TableColumn) -> Option<Value> {
 }
 
 /// A time that sorts as text; `None` for one of a year that has not four digits.
-fn time_text(micros: i64) -> Option<String> {
+pub(super) fn time_text(micros: i64) -> Option<String> {
     let time: DateTime<Utc> = DateTime::from_timestamp_micros(micros)?;
     has_four_digits(time.year()).then(|| time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
-fn date_text(date: NaiveDate) -> Option<String> {
+pub(super) fn date_text(date: NaiveDate) -> Option<String> {
     has_four_digits(date.year()).then(|| date.to_string())
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Error, OptionalExtension, params};
 
 use super::{
     super::{connection::Session, error::failed},
-    letters, processes, rows,
+    letters, processes, rows, sql,
     value::position_text,
 };
 use crate::{
@@ -50,6 +50,9 @@ pub(super) fn write(session: &mut Session, work: &Work) -> Result<(), WorkError>
     }
     if let Some(rows) = &work.rows {
         rows::write(connection, tables, reader, rows)?;
+    }
+    if let Some(projected) = &work.projected {
+        sql::project(connection, reader, projected)?;
     }
     let rest = || -> Result<(), Error> {
         letters::settle(connection, reader, &work.settled)?;
