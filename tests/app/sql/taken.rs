@@ -80,7 +80,7 @@ fn each_event_takes_effect_once_whatever_is_cut_off() {
     runtime().block_on(on_each(|house| async move {
         let store = house.open().await.unwrap();
         let plain = App::new(Arc::clone(&store)).start().await.unwrap();
-        fill(&plain, 6, 12).await;
+        fill(&plain, 6, 60).await;
         plain.shutdown().await;
         let (house, head) = (Arc::new(house), store.head().await.unwrap());
         let books = Arc::clone(&store).read_store().unwrap();
