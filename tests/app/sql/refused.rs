@@ -58,20 +58,23 @@ async fn two_views_cannot_have_one_table() {
 /// Views whose definitions are wrong in different ways.
 struct Wrong<const HOW: usize>;
 
-const WRONG: [(&str, &str, &[(&str, &str)]); 6] = [
-    ("owners", "CREATE TABLE {owners} (owner TEXT)", &[("owners", "CREATE TABLE {owners} (owner TEXT)")]),
-    ("is wrong", "", &[("items", "CREATE TABEL {items} (x TEXT)")]),
-    ("in braces", "", &[("items", "CREATE TABLE items (x TEXT)")]),
-    ("at least one", "", &[]),
-    ("ends with `__`", "", &[("items__2", "CREATE TABLE {items__2} (x TEXT)")]),
-    ("does not belong to the view", "", &[("foreign_items", "CREATE TABLE {foreign_items} (x TEXT)")]),
+/// What the error says, and the tables.
+type Wrongly = (&'static str, &'static [(&'static str, &'static str)]);
+
+const WRONG: [Wrongly; 6] = [
+    ("owners", &[("owners", "CREATE TABLE {owners} (owner TEXT)")]),
+    ("is wrong", &[("items", "CREATE TABEL {items} (x TEXT)")]),
+    ("in braces", &[("items", "CREATE TABLE items (x TEXT)")]),
+    ("at least one", &[]),
+    ("ends with `__`", &[("items__2", "CREATE TABLE {items__2} (x TEXT)")]),
+    ("does not belong to the view", &[("foreign_items", "CREATE TABLE {foreign_items} (x TEXT)")]),
 ];
 
 impl<const HOW: usize> SqlView for Wrong<HOW> {
     type Source = Account;
     const NAME: &'static str = "wrong";
     const VERSION: u32 = 1;
-    const TABLES: &'static [(&'static str, &'static str)] = WRONG[HOW].2;
+    const TABLES: &'static [(&'static str, &'static str)] = WRONG[HOW].1;
 
     async fn project(
         &self,
