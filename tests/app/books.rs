@@ -263,19 +263,25 @@ async fn nothing_is_applied_twice_and_nothing_is_left_out() {
 async fn tables_of_a_shape_of_their_own_are_written_once() {
     sql::on_each(|house| async move {
         let store = house.open().await.unwrap();
-        let calm = app(&store).sql_view(Ledger, Consistency::Eventual).start().await.unwrap();
-        let troubled = Troubled::new(Arc::clone(&store).read_store().unwrap(), 10, true);
+        let calm = || app(&store).sql_view(Ledger, Consistency::Eventual).start();
+        calm().await.unwrap().shutdown().await;
+        let books = Arc::clone(&store).read_store().unwrap();
+        let troubled = Troubled::new(Arc::clone(&books), 10, true);
         let mut apps = Vec::new();
         while apps.len() < 2 {
             let app = app(&store).page_size(3).read_store(troubled.clone());
             apps.extend(app.sql_view(Ledger, Consistency::Eventual).start().await.ok());
         }
-        sql::fill(&calm, 6, 12).await;
-        assert_eq!(tables(&calm).await, expected(&calm).await);
-        assert_eq!(calm.letters("ledger").count().await.unwrap(), 0);
+        let plain = app(&store).start().await.unwrap();
+        sql::fill(&plain, 6, 60).await;
+        let head = store.head().await.unwrap();
+        until("everything is there", || async { books.position("ledger#1").await.unwrap() >= head }).await;
         for app in apps {
             app.shutdown().await;
         }
+        let calm = calm().await.unwrap();
+        assert_eq!(tables(&calm).await, expected(&calm).await);
+        assert_eq!(calm.letters("ledger").count().await.unwrap(), 0);
         calm.shutdown().await;
     })
     .await;

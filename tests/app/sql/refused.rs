@@ -58,10 +58,10 @@ async fn two_views_cannot_have_one_table() {
 /// Views whose definitions are wrong in different ways.
 struct Wrong<const HOW: usize>;
 
-type Tables = &'static [(&'static str, &'static str)];
+/// What the error says, and the tables.
+type Wrongly = (&'static str, &'static [(&'static str, &'static str)]);
 
-/// What is said of each, and its tables.
-const WRONG: [(&str, Tables); 6] = [
+const WRONG: [Wrongly; 6] = [
     ("owners", &[("owners", "CREATE TABLE {owners} (owner TEXT)")]),
     ("is wrong", &[("items", "CREATE TABEL {items} (x TEXT)")]),
     ("in braces", &[("items", "CREATE TABLE items (x TEXT)")]),
@@ -74,7 +74,7 @@ impl<const HOW: usize> SqlView for Wrong<HOW> {
     type Source = Account;
     const NAME: &'static str = "wrong";
     const VERSION: u32 = 1;
-    const TABLES: Tables = WRONG[HOW].1;
+    const TABLES: &'static [(&'static str, &'static str)] = WRONG[HOW].1;
 
     async fn project(
         &self,

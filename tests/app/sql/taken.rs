@@ -108,21 +108,29 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// Fills the view for some milliseconds, as soon as the lease of the one before has lapsed.
+/// Fills the view until it has come further, and some milliseconds more.
 fn begin_and_cut_off(house: &dyn Harness) {
     let cut_off = runtime();
     cut_off.block_on(async {
         // A store that is busy with what was cut off before may not answer: that is one more.
         let Ok(store) = house.open().await else { return };
-        let filled = App::new(store).lease(LEASE).page_size(1).rebuild_at_most(1_000);
-        let begun = filled.sql_view(Ledger, Consistency::Eventual).start();
+        let books = Arc::clone(&store).read_store().unwrap();
+        let before = books.position("ledger#1").await.unwrap_or(Position::START);
+        let further = async {
+            while books.position("ledger#1").await.is_ok_and(|position| position == before) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(..8_000))).await;
+        };
+        let filled = App::new(store).lease(Duration::from_millis(100)).page_size(1).rebuild_at_most(300);
         // Until it is filled for the first time `start` does not come back.
-        let _ = tokio::time::timeout(LEASE + Duration::from_millis(fastrand::u64(1..40)), begun).await;
+        tokio::select! {
+            _ = filled.sql_view(Ledger, Consistency::Eventual).start() => {}
+            () = further => {}
+        }
     });
     cut_off.shutdown_background();
 }
-
-const LEASE: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_fails_leaves_nothing_and_others_are_kept() {
