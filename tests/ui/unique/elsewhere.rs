@@ -1,4 +1,4 @@
-// A rule is to be enforced where none is, and at two places.
+// A rule is to be enforced where none is.
 use factum::Aggregate;
 
 #[derive(Aggregate)]
@@ -24,7 +24,6 @@ pub struct Account {
     owner: String,
     #[on(Closed = Some(reason))]
     closed: Option<String>,
-    #[unique(enforce = after, enforce = view)]
     #[on(Renamed += 1)]
     names: u32,
 }
