@@ -12,8 +12,9 @@ use super::{
 };
 use crate::store::{Facts, StoreError, key::StoreKey};
 
-/// How many loads share a statement at most.
-const MOST: usize = 64;
+/// How many loads share a statement at most. With more, all who wait would be answered at once and append at once, and the
+/// server would have nothing to load meanwhile: a tenth fewer commands at 64 clients.
+const MOST: usize = 16;
 
 /// How many statements are on their way at once, so that the server has one while the answer to another is looked at.
 const AT_ONCE: usize = 2;

@@ -181,7 +181,7 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn new(wanted: &'a Wanted) -> Self {
-        let facts = Facts::with_capacity(wanted.limit.min(MANY / 16));
+        let facts = Facts::with_capacity(wanted.limit.min(MANY / 64));
         let version = wanted.from.max(Version::FIRST);
         Self { wanted, facts, all_json: true, version, left: wanted.limit, at: None }
     }
