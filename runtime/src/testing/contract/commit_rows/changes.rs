@@ -51,6 +51,16 @@ pub(in super::super) async fn what_is_added_changes_these_numbers(store: Subject
     assert_eq!(all(&views, &counters()).await[0], counter(1, i64::MAX, 0.5));
     committed(&store, vec![add(1, i64::MIN)]).await;
     assert_eq!(all(&views, &counters()).await[0], counter(1, -1, 0.5));
+    // Beside what is set, and to what was set before.
+    let table = counters();
+    let change = |change| RowOp { table: Arc::clone(&table), key: number(1), change };
+    let set = |column, value| change(RowChange::Set(vec![(column, value)]));
+    let add = |by| change(RowChange::Add(vec![(1, Value::Integer(by))]));
+    let beside = vec![set(2, Value::Real(2.5)), add(4)];
+    committed(&store, beside).await;
+    assert_eq!(all(&views, &counters()).await[0], counter(1, 3, 2.5));
+    committed(&store, vec![set(1, Value::Integer(7)), add(2), add(1)]).await;
+    assert_eq!(all(&views, &counters()).await[0], counter(1, 10, 2.5));
 }
 
 pub(in super::super) async fn what_is_swapped_was_as_it_had_to_be(store: Subject) {
