@@ -6,6 +6,7 @@ mod codec;
 pub mod copy;
 pub mod document;
 mod domain;
+mod fnv;
 pub mod handler;
 pub mod observe;
 mod open;

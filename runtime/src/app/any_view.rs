@@ -87,10 +87,26 @@ pub(super) trait AnyView: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A view that says what becomes of rows.
-pub(super) trait RowView: Send + Sync {
+/// A view that says what becomes of rows. What it is to an app follows from that.
+pub(super) trait RowView: fmt::Debug + Send + Sync + 'static {
+    /// The type.
+    fn id(&self) -> TypeId;
+    /// The name of the table.
+    fn name(&self) -> &'static str;
+    /// The events that it reads.
+    fn filter(&self) -> &Filter;
     fn model(&self) -> &'static ViewModel;
     fn table(&self) -> &Arc<Table>;
+
+    /// See [`AnyView::kept`].
+    fn kept(&self) -> Option<&Kept> {
+        None
+    }
+
+    /// See [`AnyView::constraint`].
+    fn constraint(&self) -> Name {
+        constraint(self.name(), self.model().fingerprint)
+    }
 
     /// See [`fold::fold`].
     fn fold<'a>(
@@ -103,8 +119,59 @@ pub(super) trait RowView: Send + Sync {
     fn effects(&self, event: &RecordedEvent, index: usize) -> Result<Option<Vec<RowEffect>>, ProjectError>;
 }
 
+impl<V: RowView> AnyView for V {
+    fn id(&self) -> TypeId {
+        RowView::id(self)
+    }
+
+    fn name(&self) -> &'static str {
+        RowView::name(self)
+    }
+
+    fn tables(&self) -> Vec<&'static str> {
+        vec![RowView::name(self)]
+    }
+
+    fn fingerprint(&self) -> [u8; 16] {
+        self.model().fingerprint.to_be_bytes()
+    }
+
+    fn filter(&self) -> &Filter {
+        RowView::filter(self)
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        books: &'a dyn ReadStore,
+        anew: bool,
+    ) -> BoxFuture<'a, Result<Build, StoreError>> {
+        books.prepare(self.table(), self.fingerprint(), anew)
+    }
+
+    fn take<'a>(
+        &'a self,
+        events: &'a [RecordedEvent],
+        build: &'a Build,
+        books: &'a dyn ReadStore,
+    ) -> BoxFuture<'a, Result<Taken, StoreError>> {
+        Box::pin(take(self, events, build, books))
+    }
+
+    fn rows(&self) -> Option<&dyn RowView> {
+        Some(self)
+    }
+
+    fn kept(&self) -> Option<&Kept> {
+        RowView::kept(self)
+    }
+
+    fn constraint(&self) -> Name {
+        RowView::constraint(self)
+    }
+}
+
 /// What comes of events in a build, for a view of rows.
-pub(super) async fn take(
+async fn take(
     view: &dyn RowView,
     events: &[RecordedEvent],
     build: &Build,
@@ -189,7 +256,7 @@ impl<V: View> Typed<V> {
     }
 }
 
-impl<V: View> AnyView for Typed<V> {
+impl<V: View> RowView for Typed<V> {
     fn id(&self) -> TypeId {
         TypeId::of::<V>()
     }
@@ -198,45 +265,14 @@ impl<V: View> AnyView for Typed<V> {
         V::TABLE
     }
 
-    fn tables(&self) -> Vec<&'static str> {
-        vec![V::TABLE]
-    }
-
-    fn fingerprint(&self) -> [u8; 16] {
-        V::MODEL.fingerprint.to_be_bytes()
-    }
-
     fn filter(&self) -> &Filter {
         &self.filter
-    }
-
-    fn prepare<'a>(
-        &'a self,
-        books: &'a dyn ReadStore,
-        anew: bool,
-    ) -> BoxFuture<'a, Result<Build, StoreError>> {
-        books.prepare(&self.table, self.fingerprint(), anew)
-    }
-
-    fn take<'a>(
-        &'a self,
-        events: &'a [RecordedEvent],
-        build: &'a Build,
-        books: &'a dyn ReadStore,
-    ) -> BoxFuture<'a, Result<Taken, StoreError>> {
-        Box::pin(take(self, events, build, books))
-    }
-
-    fn rows(&self) -> Option<&dyn RowView> {
-        Some(self)
     }
 
     fn constraint(&self) -> Name {
         self.constraint.clone()
     }
-}
 
-impl<V: View> RowView for Typed<V> {
     fn model(&self) -> &'static ViewModel {
         V::MODEL
     }

@@ -7,20 +7,18 @@
 //!    │
 //!  a row for each aggregate: what it holds, since when
 //!    │
-//!  Holders: AnyView     events folded into the aggregate
+//!  Holders: RowView     events folded into the aggregate
 //! ```
 
 use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 
-use super::{
-    AnyView, AppView,
-    any_view::{RowView, take},
-};
+use super::{AppView, any_view::RowView};
 use crate::{
     Aggregate, Fold, Version,
+    fnv::Fnv,
     model::{Enforce, UniqueModel},
-    read::{Build, ColumnType, Condition, Query, ReadStore, Table, TableColumn, Test, Value, Values},
-    reader::{Taken, caught},
+    read::{ColumnType, Condition, Query, Table, TableColumn, Test, Value, Values},
+    reader::caught,
     repository::{self, LoadError},
     store::{
         BoxFuture, ClaimValue, Filter, Name, RecordedEvent, Store, StoreError, StoreErrorKind, StreamId,
@@ -269,7 +267,7 @@ fn set(row: &mut Values, column: usize, value: Value) {
     }
 }
 
-impl<A: Aggregate> AnyView for Holders<A> {
+impl<A: Aggregate> RowView for Holders<A> {
     fn id(&self) -> TypeId {
         TypeId::of::<Self>()
     }
@@ -278,45 +276,14 @@ impl<A: Aggregate> AnyView for Holders<A> {
         Self::NAME
     }
 
-    fn tables(&self) -> Vec<&'static str> {
-        vec![Self::NAME]
-    }
-
-    fn fingerprint(&self) -> [u8; 16] {
-        Self::MODEL.fingerprint.to_be_bytes()
-    }
-
     fn filter(&self) -> &Filter {
         &self.filter
-    }
-
-    fn prepare<'a>(
-        &'a self,
-        books: &'a dyn ReadStore,
-        anew: bool,
-    ) -> BoxFuture<'a, Result<Build, StoreError>> {
-        books.prepare(&self.kept.table, self.fingerprint(), anew)
-    }
-
-    fn take<'a>(
-        &'a self,
-        events: &'a [RecordedEvent],
-        build: &'a Build,
-        books: &'a dyn ReadStore,
-    ) -> BoxFuture<'a, Result<Taken, StoreError>> {
-        Box::pin(take(self, events, build, books))
-    }
-
-    fn rows(&self) -> Option<&dyn RowView> {
-        Some(self)
     }
 
     fn kept(&self) -> Option<&Kept> {
         Some(&self.kept)
     }
-}
 
-impl<A: Aggregate> RowView for Holders<A> {
     fn model(&self) -> &'static ViewModel {
         Self::MODEL
     }
@@ -381,20 +348,14 @@ const fn put(name: &mut [u8; LONGEST], from: usize, mut bytes: &[u8]) -> usize {
     length
 }
 
-/// FNV-1a of 128 bits of what the rows are made of: another one is another table.
+/// What the rows are made of: another one is another table.
 const fn fingerprint(mut unique: &[UniqueModel]) -> u128 {
-    let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    let mut hash = Fnv::new();
     while let [first, rest @ ..] = unique {
         if !matches!(first.enforce, Enforce::Append) {
-            let mut bytes = first.constraint.as_bytes();
-            while let [byte, after @ ..] = bytes {
-                hash = (hash ^ *byte as u128).wrapping_mul(0x0100_0000_0000_0000_0000_013b);
-                bytes = after;
-            }
-            // No name has this in it.
-            hash = (hash ^ 0xff).wrapping_mul(0x0100_0000_0000_0000_0000_013b);
+            hash = hash.part(first.constraint.as_bytes());
         }
         unique = rest;
     }
-    hash
+    hash.get()
 }

@@ -21,7 +21,10 @@ use std::{
 };
 
 use super::{Build, Stage, Value, Values, WorkError};
-use crate::store::{BoxFuture, Name, StoreError, StoreErrorKind};
+use crate::{
+    fnv::Fnv,
+    store::{BoxFuture, Name, StoreError, StoreErrorKind},
+};
 
 /// The tables of a view that writes them by SQL of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,19 +69,11 @@ impl SqlTables {
 
     /// A hash of the definitions and of this number.
     pub(crate) fn fingerprint(&self, version: u32) -> [u8; 16] {
-        // FNV-1a: it has to be the same in each version of the program, and nobody attacks it.
-        let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
-        let mut take = |bytes: &[u8]| {
-            for byte in bytes.iter().chain(&[0xff]) {
-                hash = (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
-            }
-        };
-        take(&version.to_be_bytes());
-        for (name, sql) in &self.definitions {
-            take(name.as_bytes());
-            take(sql.as_bytes());
-        }
-        hash.to_be_bytes()
+        let versioned = Fnv::new().part(&version.to_be_bytes());
+        let definitions = self.definitions.iter();
+        let hash =
+            definitions.fold(versioned, |hash, (name, sql)| hash.part(name.as_bytes()).part(sql.as_bytes()));
+        hash.get().to_be_bytes()
     }
 }
 
