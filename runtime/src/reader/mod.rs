@@ -16,6 +16,7 @@
 //! makes it exactly once; the lease only keeps two processes from doing the same work.
 
 mod ahead;
+mod futures;
 mod letters;
 mod patience;
 mod reading;
@@ -34,7 +35,8 @@ use std::{
 
 use tokio::sync::{Notify, watch};
 
-pub(crate) use patience::{Either, Tries, caught, panic_message, race};
+pub(crate) use futures::{Either, caught, panic_message, race};
+pub(crate) use patience::Tries;
 pub use status::{State, Status};
 pub(crate) use task::{Failed, Next, Taken, Task};
 

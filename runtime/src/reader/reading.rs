@@ -9,9 +9,8 @@ use tracing::Instrument as _;
 use super::{
     Either, Next, State, Taken,
     ahead::Ahead,
-    letters,
-    patience::both,
-    race,
+    futures::both,
+    letters, race,
     worker::{Left, Worker},
 };
 use crate::{
@@ -222,9 +221,8 @@ impl<'a> Reading<'a> {
         look
     }
 
-    /// Takes a page. Where something of it cannot be written, its events are taken one by one, so that it is
-    /// known which it is.
-    /// `taken` is what comes of it, where that is known.
+    /// Takes a page; `taken` is what comes of it, where that is known. Where something of it cannot be written, its events are
+    /// taken one by one, so that it is known which it is.
     async fn take(&mut self, page: Page, taken: Option<Taken>, limit: usize) -> Result<Attempt, StoreError> {
         let Page { events, last: upto, end } = page;
         let ahead = (!end).then_some(limit);
