@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     claims::{Changes, Crowds},
     keys::Keys,
-    tail::{from_version, stream_key},
+    tail::from_version,
     text,
     write::Placed,
 };
@@ -63,7 +63,7 @@ impl<'a> Columns<'a> {
         self.keys.add(number, &placed.commit, self.ids.len());
         let (mut index, others) = (0, self.streams.len());
         for (append, place) in placed.commit.appends.iter().zip(&placed.after) {
-            let stream = stream_key(&append.stream);
+            let stream = place.stream;
             let category = text::encode(append.stream.category());
             if self.streams.is_empty() {
                 self.category = category.clone();

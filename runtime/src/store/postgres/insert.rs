@@ -5,7 +5,7 @@ use tokio_postgres::{Error, Row, error::SqlState, types::ToSql};
 use super::{
     columns::{Cells, Columns},
     connection::Session,
-    tail::{from_version, stream_key},
+    tail::from_version,
     text,
     write::{Place, Placed},
 };
@@ -210,7 +210,7 @@ impl<'a> Single<'a> {
         let Self { commit, append, place, cells } = self;
         let known: Vec<_> = commit.constraints.iter().map(|name| text::encode(name)).collect();
         let parameters: [&(dyn ToSql + Sync); 11] = [
-            &stream_key(&append.stream),
+            &place.stream,
             &from_version(place.version.next()),
             &place.at,
             &cells.schema,

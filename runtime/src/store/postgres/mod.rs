@@ -40,6 +40,7 @@ use self::{
     options::Source,
     read::Wanted,
     scans::Scans,
+    tail::stream_key,
     views::Views,
     write::{Outcome, Placed},
     writer::Writer,
@@ -160,6 +161,8 @@ impl PostgresStore {
     }
 
     async fn record(&self, commit: Commit) -> Result<Committed, AppendError> {
+        commit.validate()?;
+        self.capabilities().check(&commit)?;
         let size = write::bytes(&commit);
         if size > MOST_BYTES {
             return Err(StoreError::invalid(format!(
@@ -203,12 +206,11 @@ impl PostgresStore {
         if let Some(placed) = Placed::known(commit, self.key) {
             return Ok(placed);
         }
-        self.short
-            .ask("looking for the ends of streams", |session| {
-                let commit = Arc::clone(commit);
-                async move { Placed::find(&session, commit).await }
-            })
-            .await
+        let find = self.short.ask("looking for the ends of streams", |session| {
+            let commit = Arc::clone(commit);
+            async move { Placed::find(&session, commit).await }
+        });
+        Box::pin(find).await
     }
 
     async fn given_before(
@@ -222,17 +224,13 @@ impl PostgresStore {
             async move { write::given_before(&session, &commit, telling, store).await }
         });
         // It is recorded, whatever comes in between.
-        answer.await.map_err(|cause| AppendError::Unknown { commit: commit.id, cause })
+        Box::pin(answer).await.map_err(|cause| AppendError::Unknown { commit: commit.id, cause })
     }
 }
 
 impl Store for PostgresStore {
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, AppendError>> {
-        Box::pin(async move {
-            commit.validate()?;
-            self.capabilities().check(&commit)?;
-            self.record(commit).await
-        })
+        Box::pin(self.record(commit))
     }
 
     fn read_stream<'a>(
@@ -257,7 +255,8 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Facts, StoreError>> {
         Box::pin(async move {
-            let wanted = Wanted { stream: stream.clone(), from, limit: limit.max(1) };
+            let wanted =
+                Wanted { stream: stream.clone(), key: stream_key(stream), from, limit: limit.max(1) };
             let facts = match self.writer.idle() {
                 // Who is alone loads and appends over one connection: the server has one process to wake then.
                 Some((link, _between)) => {
@@ -265,7 +264,7 @@ impl Store for PostgresStore {
                         let wanted = &wanted;
                         async move { read::facts(&session, self.key, wanted).await }
                     });
-                    facts.await?
+                    Box::pin(facts).await?
                 }
                 None => self.loads.load(wanted).await?,
             };

@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use futures_util::{TryStreamExt, try_join};
 use tokio_postgres::{Row, RowStream, types::ToSql};
+use uuid::Uuid;
 
 use super::{
     connection::{Failure, Link, Session},
@@ -112,7 +113,7 @@ pub(super) async fn stream(
         at = Some(row::at(&row)?);
         version = version.next();
     }
-    page.tail = tail(session, store, stream, version, at);
+    page.tail = tail(session, store, (stream, key), version, at);
     Ok(page)
 }
 
@@ -120,6 +121,8 @@ pub(super) async fn stream(
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) stream: StreamId,
+    /// What stands for it in the tables.
+    pub(super) key: Uuid,
     pub(super) from: Version,
     pub(super) limit: usize,
 }
@@ -133,12 +136,12 @@ pub(super) async fn facts(
     let mut found = Found::new(wanted);
     let mut names = Names::default();
     let from = from_version(found.version);
-    let parameters: [&(dyn ToSql + Sync); 3] = [&stream_key(&wanted.stream), &from, &one_more(wanted.limit)];
+    let parameters: [&(dyn ToSql + Sync); 3] = [&wanted.key, &from, &one_more(wanted.limit)];
     let mut rows = pin!(session.client.query_raw(&session.facts, parameters).await?);
     while let Some(row) = rows.try_next().await? {
-        found.take(&row, &mut names)?;
+        found.take(row, &mut names)?;
     }
-    Ok(found.finish(session, store))
+    Ok(found.finish(session, store)?)
 }
 
 /// The same for several streams. What is wrong with one of them is not the affair of the others.
@@ -147,7 +150,7 @@ pub(super) async fn facts_of_many(
     store: StoreKey,
     wanted: &[Wanted],
 ) -> Result<Vec<Result<Option<Facts>, StoreError>>, Failure> {
-    let keys: Vec<_> = wanted.iter().map(|wanted| stream_key(&wanted.stream)).collect();
+    let keys: Vec<_> = wanted.iter().map(|wanted| wanted.key).collect();
     let limits: Vec<_> = wanted.iter().map(|wanted| one_more(wanted.limit)).collect();
     let mut found: Vec<_> = wanted.iter().map(|wanted| Ok(Found::new(wanted))).collect();
     let from: Vec<_> = wanted.iter().map(|wanted| from_version(wanted.from)).collect();
@@ -159,12 +162,12 @@ pub(super) async fn facts_of_many(
         let number = usize::try_from(number).unwrap_or_default().wrapping_sub(1);
         if let Some(found) = found.get_mut(number)
             && let Ok(good) = found
-            && let Err(damaged) = good.take(&row, &mut names)
+            && let Err(damaged) = good.take(row, &mut names)
         {
             *found = Err(damaged);
         }
     }
-    Ok(found.into_iter().map(|found| Ok(found?.finish(session, store))).collect())
+    Ok(found.into_iter().map(|found| found?.finish(session, store)).collect())
 }
 
 /// What was found of a stream so far.
@@ -175,41 +178,44 @@ struct Found<'a> {
     /// The version that comes next.
     version: Version,
     left: usize,
-    /// The time of the last event.
-    at: Option<i64>,
+    /// That of the last event, of which more has to be known than of the others.
+    last: Option<Row>,
 }
 
 impl<'a> Found<'a> {
     fn new(wanted: &'a Wanted) -> Self {
         let facts = Facts::with_capacity(wanted.limit.min(MANY / 64));
         let version = wanted.from.max(Version::FIRST);
-        Self { wanted, facts, all_json: true, version, left: wanted.limit, at: None }
+        Self { wanted, facts, all_json: true, version, left: wanted.limit, last: None }
     }
 
-    fn take(&mut self, row: &Row, names: &mut Names) -> Result<(), StoreError> {
-        check(&self.wanted.stream, self.version, row)?;
+    fn take(&mut self, row: Row, names: &mut Names) -> Result<(), StoreError> {
+        check(&self.wanted.stream, self.version, &row)?;
         if self.left == 0 {
             self.facts.next = Some(self.version);
             return Ok(());
         }
-        match row::json(row)? {
+        match row::json(&row)? {
             Some(payload) => {
-                self.facts.push_json(self.version, row::name(row, names)?, row::schema(row)?, payload);
+                self.facts.push_json(self.version, row::name(&row, names)?, row::schema(&row)?, payload);
             }
             None => self.all_json = false,
         }
-        self.facts.position = row::position(row)?;
-        self.at = Some(row::at(row)?);
+        self.last = Some(row);
         self.version = self.version.next();
         self.left -= 1;
         Ok(())
     }
 
-    fn finish(mut self, session: &Session, store: StoreKey) -> Option<Facts> {
-        if self.facts.next.is_none() {
-            self.facts.tail = tail(session, store, &self.wanted.stream, self.version, self.at);
+    fn finish(mut self, session: &Session, store: StoreKey) -> Result<Option<Facts>, StoreError> {
+        if let Some(last) = &self.last {
+            self.facts.position = row::position(last)?;
+            if self.facts.next.is_none() {
+                let stream = (&self.wanted.stream, self.wanted.key);
+                self.facts.tail = tail(session, store, stream, self.version, Some(row::at(last)?));
+            }
         }
-        self.all_json.then_some(self.facts)
+        Ok(self.all_json.then_some(self.facts))
     }
 }
 
@@ -225,13 +231,13 @@ fn check(stream: &StreamId, version: Version, row: &Row) -> Result<(), StoreErro
 fn tail(
     session: &Session,
     store: StoreKey,
-    stream: &StreamId,
+    (stream, key): (&StreamId, Uuid),
     next: Version,
     at: Option<i64>,
 ) -> Option<Tail> {
     let version = Version::new(next.get() - 1);
     let seen_by = Some(session.number);
-    at.map(|at| Tail::new(End { store, stream: stream.clone(), version, at, seen_by }))
+    at.map(|at| Tail::new(End { store, stream: stream.clone(), key, version, at, seen_by }))
 }
 
 /// How much to read of the whole store: at most so many events, and as long as they have not so many bytes. The bytes end

@@ -1,10 +1,12 @@
 //! The end of a stream: what an append needs, and what a read tells it.
 
+use std::cell::RefCell;
+
 use uuid::Uuid;
 
 use crate::{
     Version,
-    store::{Append, StreamId, key::StoreKey},
+    store::{Append, Name, StreamId, key::StoreKey},
 };
 
 /// The end of a stream, as it was seen. Whether it still is the end is found out when something is appended.
@@ -12,6 +14,8 @@ use crate::{
 pub(super) struct End {
     pub(super) store: StoreKey,
     pub(super) stream: StreamId,
+    /// What stands for the stream in the tables.
+    pub(super) key: Uuid,
     /// The version of the last event.
     pub(super) version: Version,
     /// The time of the last event, in microseconds.
@@ -32,8 +36,19 @@ impl End {
 /// What stands for a stream in the tables: the UUID of version 5 of its id in the namespace that is the one of its
 /// category.
 pub(super) fn stream_key(stream: &StreamId) -> Uuid {
+    Uuid::new_v5(&namespace(stream.category()), stream.id().as_bytes())
+}
+
+fn namespace(category: &Name) -> Uuid {
     const STREAMS: Uuid = Uuid::from_u128(0xb0a6_8de8_6f5c_4f6e_9c1c_6a0a_2f6d_51c3);
-    Uuid::new_v5(&Uuid::new_v5(&STREAMS, stream.category().as_bytes()), stream.id().as_bytes())
+    thread_local! {
+        /// That of the category before, which is mostly the same one: a hash costs as much as a hundred other steps.
+        static LAST: RefCell<Option<(Name, Uuid)>> = const { RefCell::new(None) };
+    }
+    LAST.with_borrow_mut(|last| match last {
+        Some((of, namespace)) if of == category => *namespace,
+        _ => last.insert((category.clone(), Uuid::new_v5(&STREAMS, category.as_bytes()))).1,
+    })
 }
 
 /// A version as PostgreSQL keeps it. There is none behind the largest number that it knows.

@@ -67,6 +67,8 @@ pub(super) struct Placed {
 /// The last event of a stream. Where there is none, its version is 0, and its time before every other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
+    /// What stands for the stream in the tables.
+    pub(super) stream: Uuid,
     pub(super) version: Version,
     pub(super) at: i64,
     /// The number of the session that read it there.
@@ -85,13 +87,12 @@ impl Placed {
     pub(super) async fn find(session: &Session, commit: Arc<Commit>) -> Result<Self, Failure> {
         let streams: Vec<Uuid> = commit.appends.iter().map(|append| stream_key(&append.stream)).collect();
         let mut after = Vec::with_capacity(streams.len());
-        for (append, row) in
-            commit.appends.iter().zip(session.client.query(&session.ends, &[&streams]).await?)
-        {
+        let ends = session.client.query(&session.ends, &[&streams]).await?;
+        for ((append, stream), row) in commit.appends.iter().zip(streams).zip(ends) {
             let (version, at): (Option<i64>, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
             let found = Version::new(version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0));
             let version = append.expected.version().unwrap_or(found);
-            after.push(Place { version, at: at.unwrap_or(i64::MIN), seen_by: None });
+            after.push(Place { stream, version, at: at.unwrap_or(i64::MIN), seen_by: None });
         }
         Ok(Self { commit, after })
     }
@@ -148,6 +149,7 @@ impl Placed {
                 tail: Some(Tail::new(End {
                     store,
                     stream: append.stream.clone(),
+                    key: place.stream,
                     version,
                     at,
                     seen_by: None,
@@ -168,10 +170,11 @@ pub(super) fn bytes(commit: &Commit) -> usize {
 impl Place {
     fn known(append: &Append, store: StoreKey) -> Option<Self> {
         if append.expected.version() == Some(Version::NONE) {
-            return Some(Self { version: Version::NONE, at: i64::MIN, seen_by: None });
+            let stream = stream_key(&append.stream);
+            return Some(Self { stream, version: Version::NONE, at: i64::MIN, seen_by: None });
         }
         let end = End::given(append, store)?;
-        Some(Self { version: end.version, at: end.at, seen_by: end.seen_by })
+        Some(Self { stream: end.key, version: end.version, at: end.at, seen_by: end.seen_by })
     }
 }
 
@@ -418,6 +421,7 @@ pub(super) async fn given_before(
     let mut appends = Vec::with_capacity(commit.appends.len());
     for append in &commit.appends {
         let mut appended: Option<Appended> = None;
+        let key = stream_key(&append.stream);
         for _ in &append.events {
             let row = rows.next().ok_or_else(|| incomplete(commit))?;
             if row.try_get::<_, Uuid>(ID)? != commit.event_id(index).0 {
@@ -425,7 +429,7 @@ pub(super) async fn given_before(
             }
             index += 1;
             let (position, version, at) = (row::position(row)?, row::version(row)?, row::at(row)?);
-            let end = End { store, stream: append.stream.clone(), version, at, seen_by: None };
+            let end = End { store, stream: append.stream.clone(), key, version, at, seen_by: None };
             let appended = match &mut appended {
                 Some(appended) => appended,
                 None => appended.insert(Appended {
