@@ -101,7 +101,7 @@ impl<A: Aggregate> Batch<A> {
                 None => match load::latest::<A>(&self.store, &self.stream, &self.id, None).await {
                     Ok(loaded) => {
                         sure = true;
-                        Box::new(loaded)
+                        loaded
                     }
                     Err(_) => return self.send_back(),
                 },

@@ -114,11 +114,9 @@ impl<'a, A: Aggregate> Execute<'a, A> {
     async fn run(&self) -> Result<Receipt<A::Event>, ExecuteError<A>> {
         let mut outcome = self.carried_out().await;
         if let Ok(receipt) = &mut outcome
-            && self.repository.beside.is_some()
             && !receipt.events.is_empty()
         {
-            receipt.late =
-                Box::pin(beside::settle(&self.repository.beside, &[A::CATEGORY], receipt.position)).await;
+            receipt.late = beside::settle(&self.repository.beside, &[A::CATEGORY], receipt.position).await;
         }
         let (version, came) = (outcome.as_ref().ok().map(|receipt| receipt.version), came(&outcome));
         observe::command(A::CATEGORY, came);
@@ -224,7 +222,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 Some(known) => known,
                 None => {
                     sure = true;
-                    Box::new(Box::pin(load::latest::<A>(store, stream, self.id, since)).await?)
+                    Box::pin(load::latest::<A>(store, stream, self.id, since)).await?
                 }
             };
             let judged = loop {
@@ -254,7 +252,8 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             let mut decided = Decided::of(&mut loaded, events, self.ask.metadata.as_ref(), true)
                 .map_err(|cause| ExecuteError::not_storable(stream, cause))?;
             let decided_on = decided.version;
-            let actual = match self.record(stream, &decided).await? {
+            let outcome = Box::pin(self.record(stream, &decided)).await?;
+            let actual = match outcome {
                 Outcome::Recorded(id, committed) => {
                     let appended = committed.and_then(|committed| committed.appends.into_iter().next());
                     if turn.keeps() && decided.advance(&mut loaded, appended.as_ref()).is_ok() {
@@ -314,7 +313,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 load::catch_up(store, stream, &mut before, since.map(|_| known)).await?;
                 Ok(before)
             }
-            None => Ok(Box::new(load::latest::<A>(store, stream, self.id, since).await?)),
+            None => load::latest::<A>(store, stream, self.id, since).await,
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) async fn latest<A: Aggregate>(
     stream: &StreamId,
     id: &A::Id,
     since: Option<Version>,
-) -> Result<Loaded<A>, LoadError> {
+) -> Result<Box<Loaded<A>>, LoadError> {
     load(store, stream, id, Reading { until: Until::End, since }).await
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn catch_up<A: Aggregate>(
     let reading = Reading { until: Until::End, since };
     match loaded.fold.version() {
         // There may be a snapshot.
-        Version::NONE => *loaded = load(store, stream, &loaded.fold.id().clone(), reading).await?,
+        Version::NONE => *loaded = *load(store, stream, &loaded.fold.id().clone(), reading).await?,
         known => {
             let span = observe::load(A::CATEGORY, stream);
             loaded.go_on(&**store, stream, reading).instrument(span.clone()).await?;
@@ -85,8 +85,8 @@ pub(super) async fn at_version<A: Aggregate>(
     asked: Version,
 ) -> Result<Option<Versioned<A>>, LoadError> {
     let stream = StreamId::of::<A>(id);
-    let loaded: Loaded<A> =
-        load(store, &stream, id, Reading { until: Until::Version(asked), since: None }).await?;
+    let reading = Reading { until: Until::Version(asked), since: None };
+    let loaded = load::<A>(store, &stream, id, reading).await?;
     let latest = loaded.fold.version();
     if latest < asked {
         return Err(LoadError::NoSuchVersion { stream, asked, latest });
@@ -101,7 +101,7 @@ pub(super) async fn as_of<A: Aggregate>(
     at: DateTime<Utc>,
 ) -> Result<Option<Versioned<A>>, LoadError> {
     let reading = Reading { until: Until::Time(at), since: None };
-    let loaded: Loaded<A> = load(store, &StreamId::of::<A>(id), id, reading).await?;
+    let loaded = load::<A>(store, &StreamId::of::<A>(id), id, reading).await?;
     Ok(loaded.fold.finish())
 }
 
@@ -132,15 +132,17 @@ async fn load<A: Aggregate>(
     stream: &StreamId,
     id: &A::Id,
     reading: Reading,
-) -> Result<Loaded<A>, LoadError> {
+) -> Result<Box<Loaded<A>>, LoadError> {
     let span = observe::load(A::CATEGORY, stream);
     let (from, loaded) = match A::SNAPSHOT {
         // Boxed, because most aggregates have no snapshots and need not make room for this.
         Some(rule) => {
-            Box::pin(snapshot::load(rule, store, stream, id, reading).instrument(span.clone())).await?
+            let load = snapshot::load(rule, store, stream, id, reading).instrument(span.clone());
+            let (from, loaded) = Box::pin(load).await?;
+            (from, Box::new(loaded))
         }
         None => {
-            let mut loaded = Loaded::nothing(id.clone());
+            let mut loaded = Box::new(Loaded::nothing(id.clone()));
             loaded.go_on(&**store, stream, reading).instrument(span.clone()).await?;
             (Version::NONE, loaded)
         }

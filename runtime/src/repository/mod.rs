@@ -156,7 +156,7 @@ impl<A: Aggregate> Repository<A> {
     /// # Errors
     /// The store cannot be read, or an event in the stream cannot be decoded or folded.
     pub async fn load(&self, id: &A::Id) -> Result<Option<Versioned<A>>, LoadError> {
-        let loaded = load::latest(&self.store, &StreamId::of::<A>(id), id, None).await?;
+        let loaded = load::latest::<A>(&self.store, &StreamId::of::<A>(id), id, None).await?;
         Ok(loaded.fold.finish())
     }
 

@@ -50,7 +50,7 @@ impl Facts {
     /// For stores: room for this many events with payloads of a usual length.
     #[must_use]
     pub fn with_capacity(events: usize) -> Self {
-        const USUAL: usize = 96;
+        const USUAL: usize = 64;
         let text = String::with_capacity(events.saturating_mul(USUAL));
         Self { run: Arc::new(Run { entries: Vec::with_capacity(events), text }), ..Self::default() }
     }

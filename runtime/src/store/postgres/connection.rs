@@ -236,9 +236,14 @@ impl Link {
 
     /// The connection, which is made if there is none.
     pub(super) async fn session(&self) -> Result<Arc<Session>, StoreError> {
-        if let Some(session) = self.current() {
-            return Ok(session);
+        match self.current() {
+            Some(session) => Ok(session),
+            // Apart, because the future of whoever asks would be five times as large for it.
+            None => Box::pin(self.begin()).await,
         }
+    }
+
+    async fn begin(&self) -> Result<Arc<Session>, StoreError> {
         let _turn = self.connecting.lock().await;
         if let Some(session) = self.current() {
             return Ok(session);
