@@ -12,11 +12,14 @@ use crate::{
     store::{
         BoxFuture, Claim, Commit, Name, RecordedEvent, StoreError, StoreErrorKind, StreamId, record::now,
     },
-    view::fold::{Before, FoldFailed, Folded},
+    view::{
+        RowEffect,
+        fold::{Before, FoldFailed, Folded},
+    },
 };
 
 impl Core {
-    fn of_level(&self, level: Consistency) -> impl Iterator<Item = &Arc<AppView>> {
+    fn of_level(&self, level: Consistency) -> impl Iterator<Item = &Arc<AppView>> + Clone {
         self.views.iter().filter(move |place| place.level == level)
     }
 }
@@ -38,16 +41,13 @@ impl Beside for Core {
                 if events.is_empty() {
                     events = as_recorded(commit);
                 }
-                let own: Vec<_> = events
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, event)| place.view.reads(event.stream.category()))
-                    .collect();
                 // One that does not say what becomes of rows is not of this level.
                 let Some(rows) = place.view.rows() else { continue };
-                match by_effects(place, rows, &own)? {
-                    Some(effects) => ops.extend(effects),
-                    None => ops.extend(by_folding(place, rows, &own).await?),
+                let own = events.iter().enumerate();
+                let own = own.filter(|(_, event)| place.view.reads(event.stream.category()));
+                if !by_effects(place, rows, own.clone(), &mut ops)? {
+                    let own: Vec<_> = own.collect();
+                    ops.extend(Box::pin(by_folding(place, rows, &own)).await?);
                 }
             }
             Ok(ops)
@@ -71,14 +71,18 @@ impl Beside for Core {
         })
     }
 
-    fn settle<'a>(&'a self, categories: &'a [&'a str], position: Position) -> BoxFuture<'a, Vec<Late>> {
-        Box::pin(async move {
+    fn settle<'a>(
+        &'a self,
+        categories: &'a [&'a str],
+        position: Position,
+    ) -> Option<BoxFuture<'a, Vec<Late>>> {
+        let reads = |place: &&Arc<AppView>| categories.iter().any(|category| place.view.reads(category));
+        let awaited = self.of_level(Consistency::Awaited).filter(reads);
+        awaited.clone().next()?;
+        Some(Box::pin(async move {
             let until = Instant::now() + self.options.awaited;
             let mut late = Vec::new();
-            for place in self.of_level(Consistency::Awaited) {
-                if !categories.iter().any(|category| place.view.reads(category)) {
-                    continue;
-                }
+            for place in awaited {
                 let view = place.view.name();
                 // Nobody may be at work on the rows of a version of before: to wait for them would be to wait in vain.
                 let in_vain = async { self.is_stopped() || place.replacing().await.is_some() };
@@ -89,7 +93,7 @@ impl Beside for Core {
                 }
             }
             late
-        })
+        }))
     }
 }
 
@@ -117,30 +121,35 @@ fn as_recorded(commit: &Commit) -> Vec<RecordedEvent> {
     events
 }
 
-/// What the events do to rows, as data; `None` if it depends on what is in the rows.
-fn by_effects(
+/// Adds what the events do to rows, as data; `false` if it depends on what is in the rows.
+fn by_effects<'a>(
     place: &AppView,
     rows: &dyn RowView,
-    events: &[(usize, &RecordedEvent)],
-) -> Result<Option<Vec<RowOp>>, ViewRefused> {
+    events: impl Iterator<Item = (usize, &'a RecordedEvent)>,
+    ops: &mut Vec<RowOp>,
+) -> Result<bool, ViewRefused> {
     if rows.model().reads_rows {
-        return Ok(None);
+        return Ok(false);
     }
-    let mut ops = Vec::new();
-    for &(index, event) in events {
+    let before = ops.len();
+    for (index, event) in events {
         let effects = rows.effects(event, index).map_err(|cause| ViewRefused::Project {
             view: place.view.name(),
             event: event.name.to_string(),
             cause,
         })?;
-        let Some(effects) = effects else { return Ok(None) };
-        for effect in effects {
-            let (table, key) = (rows.table(), effect.key);
-            let op = |change| RowOp { table: Arc::clone(table), key: key.clone(), change };
-            ops.extend(effect.changes.into_iter().map(op));
+        let Some(effects) = effects else {
+            ops.truncate(before);
+            return Ok(false);
+        };
+        for RowEffect { key, mut changes } in effects {
+            let last = changes.pop();
+            let op = |key, change| RowOp { table: Arc::clone(rows.table()), key, change };
+            ops.extend(changes.into_iter().map(|change| op(key.clone(), change)));
+            ops.extend(last.map(|change| op(key, change)));
         }
     }
-    Ok(Some(ops))
+    Ok(true)
 }
 
 /// The rows as the events leave them, which have to be until then as they were when they were read.

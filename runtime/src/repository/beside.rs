@@ -30,7 +30,12 @@ pub trait Beside: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<StreamId>, StoreError>>;
 
     /// Waits until the awaited views that read one of these categories have come to this position; those that have not in time.
-    fn settle<'a>(&'a self, categories: &'a [&'a str], position: Position) -> BoxFuture<'a, Vec<Late>>;
+    /// `None` where no such view is awaited.
+    fn settle<'a>(
+        &'a self,
+        categories: &'a [&'a str],
+        position: Position,
+    ) -> Option<BoxFuture<'a, Vec<Late>>>;
 }
 
 /// Nothing, for a repository that belongs to no app.
@@ -53,8 +58,8 @@ pub(super) fn constraints(beside: &Company, category: &str) -> Vec<Name> {
 
 /// See [`Beside::settle`].
 pub(super) async fn settle(beside: &Company, categories: &[&str], position: Position) -> Vec<Late> {
-    match beside {
-        Some(beside) => beside.settle(categories, position).await,
+    match beside.as_ref().and_then(|beside| beside.settle(categories, position)) {
+        Some(settled) => settled.await,
         None => Vec::new(),
     }
 }

@@ -66,7 +66,7 @@ enum Attempt {
 }
 
 /// Records the batch.
-pub(super) async fn record(link: &Link, turn: &Arc<Turn>, batch: Vec<Placed>) -> Vec<Answer> {
+pub(super) async fn record(link: &Link, turn: &Arc<Turn>, batch: Arc<Vec<Placed>>) -> Vec<Answer> {
     let mut answers: Vec<Option<Answer>> = Vec::new();
     answers.resize_with(batch.len(), || None);
     let mut answer = |number: usize, given: Answer| {
@@ -78,13 +78,14 @@ pub(super) async fn record(link: &Link, turn: &Arc<Turn>, batch: Vec<Placed>) ->
     let mut pieces = VecDeque::from([Piece::of((0..batch.len()).collect())]);
     while let Some(piece) = pieces.pop_front() {
         let numbers = &piece.numbers;
-        let placed: Vec<Placed> = numbers.iter().filter_map(|number| batch.get(*number).cloned()).collect();
+        let some = || numbers.iter().filter_map(|number| batch.get(*number).cloned()).collect();
+        // Mostly the first piece is the only one.
+        let placed = if numbers.len() == batch.len() { Arc::clone(&batch) } else { Arc::new(some()) };
         if !numbers.iter().any(has_rows) {
             let given = record_plainly(link, placed).await;
             numbers.iter().zip(given).for_each(|(number, given)| answer(*number, given));
             continue;
         }
-        let placed = Arc::new(placed);
         let Piece { judged, singly, .. } = piece;
         let ask = |session: Arc<Session>| {
             let (placed, turn) = (Arc::clone(&placed), Arc::clone(turn));

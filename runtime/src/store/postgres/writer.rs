@@ -97,7 +97,7 @@ impl Writer {
         if self.turn.is_alone()
             && let Ok(_turn) = self.turn.taken.try_lock()
         {
-            let mut answers = record(&self.link, &self.turn, vec![placed]).await;
+            let mut answers = Box::pin(record(&self.link, &self.turn, vec![placed])).await;
             return answers.pop().unwrap_or_else(|| Err(gone().into()));
         }
         let (answer, answered) = oneshot::channel();
@@ -117,6 +117,7 @@ pub(super) fn gone() -> StoreError {
 
 async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<Request>) {
     let mut postponed = Vec::new();
+    let (mut streams, mut hashes) = (HashSet::new(), HashSet::new());
     loop {
         let first = match postponed.is_empty() {
             true => waiting.recv().await,
@@ -131,8 +132,8 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
         let more = std::iter::from_fn(|| waiting.try_recv().ok());
         let candidates = std::mem::take(&mut postponed).into_iter().chain(first).chain(more);
         let mut batch = Vec::new();
-        let mut streams = HashSet::new();
-        let mut hashes = HashSet::new();
+        streams.clear();
+        hashes.clear();
         let (mut events, mut bytes) = (0, 0);
         let mut keep_times = None;
         for request in candidates.take(MOST_COMMITS) {
@@ -168,6 +169,7 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
 /// Records the batch.
 async fn record(link: &Link, turn: &Arc<Turn>, batch: Vec<Placed>) -> Vec<Answer> {
     observe::group("postgres", batch.len());
+    let batch = Arc::new(batch);
     match batch.iter().all(|placed| placed.commit.rows.is_empty()) {
         true => record_plainly(link, batch).await,
         false => together::record(link, turn, batch).await,
@@ -176,8 +178,7 @@ async fn record(link: &Link, turn: &Arc<Turn>, batch: Vec<Placed>) -> Vec<Answer
 
 /// Records a batch without rows. One that the server refuses as a whole is given again commit by commit, so that none pays for
 /// another.
-pub(super) async fn record_plainly(link: &Link, batch: Vec<Placed>) -> Vec<Answer> {
-    let batch = Arc::new(batch);
+pub(super) async fn record_plainly(link: &Link, batch: Arc<Vec<Placed>>) -> Vec<Answer> {
     match append(link, &batch).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(failed) if failed.definite && batch.len() > 1 => {

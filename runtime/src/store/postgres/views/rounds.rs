@@ -20,7 +20,8 @@ use crate::{
 enum Step<'a> {
     Put(Vec<Given<'a>>),
     Ensure(Vec<Given<'a>>),
-    Update(BTreeMap<usize, By<'a>>),
+    /// Columns in their order.
+    Update(Vec<(usize, By<'a>)>),
     Swap(Shape, Vec<Given<'a>>),
     Remove,
 }
@@ -32,7 +33,7 @@ enum By<'a> {
     Adding(Cow<'a, Value>),
 }
 
-/// One change of a row, with those who ask for it.
+/// One change of a row, with those who ask for it: each commit once.
 struct Change<'a> {
     key: Vec<Given<'a>>,
     step: Step<'a>,
@@ -128,23 +129,55 @@ fn size(value: &Value) -> usize {
 #[derive(Default)]
 struct Rows<'a> {
     tables: Vec<&'a Arc<Table>>,
-    /// What happens to each row, in order.
-    changes: BTreeMap<(usize, Vec<Value>), usize>,
+    /// Which of the rows it is.
+    numbers: BTreeMap<(usize, Vec<Value>), usize>,
+    /// Each with its table and what happens to it, in order.
     rows: Vec<(usize, Vec<Change<'a>>)>,
+    /// Who asked last, and for which row.
+    last: Option<(Asking<'a>, usize)>,
 }
 
 impl<'a> Rows<'a> {
     /// Adds a change asked for by a commit, before whose events so many others are.
     fn add(&mut self, asking: Asking<'a>, events: i64) {
         let op = asking.op;
+        let given = |value: &'a Value| given(value, events);
+        let row = match self.last {
+            // Mostly a commit does several things to a row one after the other.
+            Some((last, row))
+                if last.commit == asking.commit
+                    && Arc::ptr_eq(&last.op.table, &op.table)
+                    && last.op.key == op.key =>
+            {
+                row
+            }
+            _ => self.row(op, events),
+        };
+        self.last = Some((asking, row));
+        let Some((_, changes)) = self.rows.get_mut(row) else { return };
+        let step = Step::of(&op.change, given);
+        if let Some(last) = changes.last_mut()
+            && last.key.iter().zip(&op.key).all(|(key, value)| *key == given(value))
+            && last.step.takes(&step)
+        {
+            if last.asked.last().is_none_or(|before| before.commit != asking.commit) {
+                last.asked.push(asking);
+            }
+            return;
+        }
+        let key = op.key.iter().map(given).collect();
+        changes.push(Change { key, step, asked: vec![asking] });
+    }
+
+    /// The number of the row that is changed.
+    fn row(&mut self, op: &'a RowOp, events: i64) -> usize {
         let known = self.tables.iter().position(|table| Arc::ptr_eq(table, &op.table) || **table == op.table);
         let table = known.unwrap_or_else(|| {
             self.tables.push(&op.table);
             self.tables.len() - 1
         });
-        let given = |value: &'a Value| given(value, events);
         // Times that are not known yet may turn out to be the same.
-        let identity = |value: &'a Value| match (value, given(value)) {
+        let identity = |value: &'a Value| match (value, given(value, events)) {
             (Value::RecordedAt(_), _) => Value::RecordedAt(0),
             (_, Given::RecordedPosition(number)) => {
                 Value::RecordedPosition(usize::try_from(number).unwrap_or(usize::MAX))
@@ -153,51 +186,31 @@ impl<'a> Rows<'a> {
             (value, _) => value.clone(),
         };
         let place = (table, op.key.iter().map(identity).collect());
-        let row = *self.changes.entry(place).or_insert_with(|| {
+        *self.numbers.entry(place).or_insert_with(|| {
             self.rows.push((table, Vec::new()));
             self.rows.len() - 1
-        });
-        let Some((_, changes)) = self.rows.get_mut(row) else { return };
-        let key: Vec<Given<'a>> = op.key.iter().map(given).collect();
-        let step = Step::of(&op.change, given);
-        if let Some(last) = changes.last_mut()
-            && last.key == key
-            && last.step.takes(&step)
-        {
-            last.asked.push(asking);
-            return;
-        }
-        changes.push(Change { key, step, asked: vec![asking] });
+        })
     }
 
     fn groups(self, singly: bool) -> Vec<Group<'a>> {
-        let mut groups: Vec<Group<'a>> = Vec::new();
-        let mut rounds: Vec<BTreeMap<(usize, Shape), Vec<Change<'a>>>> = Vec::new();
+        let mut rounds: Vec<Vec<Group<'a>>> = Vec::new();
         for (table, changes) in self.rows {
-            for (round, change) in changes.into_iter().enumerate() {
-                if rounds.len() <= round {
-                    rounds.push(BTreeMap::new());
+            let Some(table) = self.tables.get(table) else { continue };
+            for (number, change) in changes.into_iter().enumerate() {
+                if rounds.len() <= number {
+                    rounds.push(Vec::new());
                 }
-                let shape = change.step.shape();
-                if let Some(round) = rounds.get_mut(round) {
-                    round.entry((table, shape)).or_default().push(change);
-                }
-            }
-        }
-        for round in rounds {
-            for ((table, shape), changes) in round {
-                let Some(table) = self.tables.get(table) else { continue };
-                match singly {
-                    true => groups.extend(changes.into_iter().map(|change| Group {
-                        table,
-                        shape: shape.clone(),
-                        changes: vec![change],
-                    })),
-                    false => groups.push(Group { table, shape, changes }),
+                let Some(round) = rounds.get_mut(number) else { continue };
+                let goes_along = |group: &&mut Group<'a>| {
+                    !singly && Arc::ptr_eq(group.table, table) && change.step.has(&group.shape)
+                };
+                match round.iter_mut().find(goes_along) {
+                    Some(group) => group.changes.push(change),
+                    None => round.push(Group { table, shape: change.step.shape(), changes: vec![change] }),
                 }
             }
         }
-        groups
+        rounds.into_iter().flatten().collect()
     }
 }
 
@@ -218,14 +231,16 @@ impl<'a> Step<'a> {
             RowChange::Put(values) => Self::Put(row(values)),
             RowChange::Ensure(values) => Self::Ensure(row(values)),
             RowChange::Set(columns) => {
-                Self::Update(columns.iter().map(|(index, value)| (*index, By::Value(given(value)))).collect())
+                let mut update = Vec::with_capacity(columns.len());
+                columns.iter().for_each(|(index, value)| put(&mut update, *index, By::Value(given(value))));
+                Self::Update(update)
             }
             RowChange::Add(columns) => {
-                let mut update = BTreeMap::<usize, By<'a>>::new();
+                let mut update = Vec::with_capacity(columns.len());
                 for (index, number) in columns {
                     let adding = By::Adding(Cow::Borrowed(number));
-                    let both = update.get(index).and_then(|before| adding.after(before));
-                    update.insert(*index, both.unwrap_or(adding));
+                    let both = of_column(&update, *index).and_then(|before| adding.after(before));
+                    put(&mut update, *index, both.unwrap_or(adding));
                 }
                 Self::Update(update)
             }
@@ -243,12 +258,23 @@ impl<'a> Step<'a> {
         match self {
             Self::Put(_) => Shape::Put,
             Self::Ensure(_) => Shape::Ensure,
-            Self::Update(columns) => {
-                let add = |by: &By<'_>| matches!(by, By::Adding(_));
-                Shape::Update(columns.iter().map(|(index, by)| (*index, add(by))).collect())
-            }
+            Self::Update(columns) => Shape::Update(columns.iter().map(By::shape).collect()),
             Self::Swap(shape, _) => shape.clone(),
             Self::Remove => Shape::Remove,
+        }
+    }
+
+    /// Whether it is of this shape.
+    fn has(&self, shape: &Shape) -> bool {
+        match (self, shape) {
+            (Self::Put(_), Shape::Put) | (Self::Ensure(_), Shape::Ensure) | (Self::Remove, Shape::Remove) => {
+                true
+            }
+            (Self::Update(columns), Shape::Update(shape)) => {
+                columns.iter().map(By::shape).eq(shape.iter().copied())
+            }
+            (Self::Swap(own, _), shape) => own == shape,
+            _ => false,
         }
     }
 
@@ -268,7 +294,7 @@ impl<'a> Step<'a> {
                 true
             }
             (Self::Put(row), Self::Update(changes)) => {
-                let changed = |(index, by): (&usize, &By<'a>)| Some((*index, by.on_value(row.get(*index)?)?));
+                let changed = |(index, by): &(usize, By<'a>)| Some((*index, by.on_value(row.get(*index)?)?));
                 let Some(changed) = changes.iter().map(changed).collect::<Option<Vec<_>>>() else {
                     return false;
                 };
@@ -280,16 +306,14 @@ impl<'a> Step<'a> {
                 true
             }
             (Self::Update(columns), Self::Update(changes)) => {
-                let changed = |(index, by): (&usize, &By<'a>)| {
-                    Some((
-                        *index,
-                        columns.get(index).map_or_else(|| Some(by.clone()), |before| by.after(before))?,
-                    ))
+                let changed = |(index, by): &(usize, By<'a>)| match of_column(columns, *index) {
+                    Some(before) => Some((*index, by.after(before)?)),
+                    None => Some((*index, by.clone())),
                 };
                 let Some(changed) = changes.iter().map(changed).collect::<Option<Vec<_>>>() else {
                     return false;
                 };
-                columns.extend(changed);
+                changed.into_iter().for_each(|(index, by)| put(columns, index, by));
                 true
             }
             _ => false,
@@ -297,7 +321,26 @@ impl<'a> Step<'a> {
     }
 }
 
+/// How a column changes, if it does.
+fn of_column<'s, 'a>(columns: &'s [(usize, By<'a>)], index: usize) -> Option<&'s By<'a>> {
+    let place = columns.binary_search_by_key(&index, |(index, _)| *index).ok()?;
+    columns.get(place).map(|(_, by)| by)
+}
+
+/// Lets a column change like this.
+fn put<'a>(columns: &mut Vec<(usize, By<'a>)>, index: usize, by: By<'a>) {
+    match columns.binary_search_by_key(&index, |(index, _)| *index) {
+        Ok(place) => columns.splice(place..=place, [(index, by)]).for_each(drop),
+        Err(place) => columns.insert(place, (index, by)),
+    }
+}
+
 impl<'a> By<'a> {
+    /// Which column it is, and whether something is added to it.
+    const fn shape((index, by): &(usize, Self)) -> (usize, bool) {
+        (*index, matches!(by, Self::Adding(_)))
+    }
+
     /// What becomes of a column that has this; `None` where the database has to work it out.
     fn on_value(&self, before: &Given<'a>) -> Option<Given<'a>> {
         match (self, before) {
@@ -340,7 +383,7 @@ impl<'a> Change<'a> {
         match &self.step {
             Step::Put(row) | Step::Ensure(row) | Step::Swap(Shape::Appear, row) => row.clone(),
             Step::Update(columns) => {
-                let by = columns.values().map(|by| match by {
+                let by = columns.iter().map(|(_, by)| match by {
                     By::Value(given) => given.clone(),
                     By::Adding(number) => Given::Cell(Cell(number.clone())),
                 });
