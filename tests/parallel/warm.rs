@@ -293,3 +293,36 @@ async fn so_many_are_known_and_no_more() {
         assert!(expected.contains(&known), "of {most} are {known} known");
     }
 }
+
+/// Several processes that serve the same aggregates: an append in vain may spoil a transaction that others share.
+#[tokio::test]
+async fn where_others_write_as_often_what_is_new_is_read_first() {
+    let (watched, accounts, elsewhere) = watched();
+    for id in 0..20 {
+        registered(&accounts, id, &format!("{id}@example.org")).await;
+    }
+    let mut in_vain = 0;
+    for round in 0..10 {
+        for id in 0..20 {
+            elsewhere.execute(&id, book(1)).await.unwrap();
+            watched.take();
+            accounts.execute(&id, book(1)).await.unwrap();
+            let asked = watched.take();
+            match asked.appends.len() {
+                1 => assert_eq!(asked.reads, [Version::new(2 + 2 * round)], "no more than what is new"),
+                appends => in_vain += appends - 1,
+            }
+        }
+    }
+    assert!((1..10).contains(&in_vain), "{in_vain} appends in vain");
+    // A while after the others have gone, an append is enough again.
+    for _ in 0..100 {
+        for id in 0..20 {
+            accounts.execute(&id, book(1)).await.unwrap();
+        }
+    }
+    watched.take();
+    accounts.execute(&0, book(1)).await.unwrap();
+    assert_eq!(watched.take(), asked(&[1], &[]));
+    assert_eq!(accounts.load(&0).await.unwrap().unwrap().balance, 121);
+}

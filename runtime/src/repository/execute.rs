@@ -204,6 +204,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
         // What is known may be out of date, as others write too. Only an append proves it, or a read.
         let mut known = turn.take().filter(|known| snapshot::believed::<A>(known));
         let mut sure = false;
+        let (trust, warm) = (&repository.lines.trust, known.is_some());
         // What creates is mostly given to what is not there yet, and the store notices if it is.
         if known.is_none() && self.ask.expected == Seen::Anything && self.ask.model().creates {
             known = Some(Box::new(Loaded::nothing(self.id.clone())));
@@ -227,7 +228,7 @@ impl<'a, A: Aggregate> Execute<'a, A> {
             };
             let judged = loop {
                 let seen_all = sure || since.is_none_or(|since| since == loaded.fold.version());
-                if seen_all {
+                if seen_all && (sure || !warm || trust.holds()) {
                     match self.ask.judge(&loaded) {
                         Judged::Decided(events) if !events.is_empty() => break Judged::Decided(events),
                         judged if sure => break judged,
@@ -235,7 +236,11 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                         _ => {}
                     }
                 }
+                let known = loaded.fold.version();
                 Box::pin(load::catch_up(store, stream, &mut loaded, since)).await?;
+                if warm && !sure {
+                    trust.learn(loaded.fold.version() > known);
+                }
                 sure = true;
             };
             let events = match judged {
@@ -253,6 +258,9 @@ impl<'a, A: Aggregate> Execute<'a, A> {
                 .map_err(|cause| ExecuteError::not_storable(stream, cause))?;
             let decided_on = decided.version;
             let outcome = Box::pin(self.record(stream, &decided)).await?;
+            if warm && !sure {
+                trust.learn(matches!(outcome, Outcome::Conflict { .. }));
+            }
             let actual = match outcome {
                 Outcome::Recorded(id, committed) => {
                     let appended = committed.and_then(|committed| committed.appends.into_iter().next());

@@ -23,7 +23,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{ExecuteError, Receipt, ask::Ask, load::Loaded};
+use super::{ExecuteError, Receipt, ask::Ask, load::Loaded, trust::Trust};
 use crate::{Aggregate, store::StreamId};
 
 /// How long a command waits for others of this process before it goes its own way. They may be slow, and they may be futures
@@ -36,8 +36,10 @@ const LINES: usize = 1_024;
 /// The lines of a repository and its clones: those in use, and the last ones that were.
 pub(super) struct Lines<A: Aggregate> {
     lines: Cache<StreamId, Arc<Line<A>>, UnitWeighter, RandomState, Idle>,
-    /// Of how many aggregates something is known between the commands.
+    /// Of how many aggregates something is known between the commands …
     warm: usize,
+    /// … and how far it can be relied on.
+    pub(super) trust: Trust,
 }
 
 /// Lines in which nobody stands may go.
@@ -114,7 +116,7 @@ impl<A: Aggregate> Lines<A> {
     pub(super) fn new(warm: usize) -> Self {
         let most = if warm == 0 { LINES } else { warm };
         let lines = Cache::with(most, most as u64, UnitWeighter, RandomState::new(), Idle);
-        Self { lines, warm }
+        Self { lines, warm, trust: Trust::default() }
     }
 
     /// Of how many aggregates something is known between the commands.

@@ -17,6 +17,7 @@ mod retry;
 mod snapshot;
 mod steps;
 mod transaction;
+mod trust;
 
 use std::{fmt, sync::Arc};
 
@@ -51,7 +52,7 @@ use snapshot::Snapshots;
 const PAGE: usize = 512;
 
 /// How many aggregates are kept warm where nobody says another number.
-const WARM: usize = 1_024;
+const WARM: usize = 16_384;
 
 /// The aggregates of one type in a store.
 ///
@@ -60,10 +61,12 @@ const WARM: usize = 1_024;
 ///
 /// # Warm state
 ///
-/// The states of the aggregates that had commands last are kept in memory, 1,024 of them: see
+/// The states of the aggregates that had commands last are kept in memory, 16,384 of them: see
 /// [`with_warm`](Self::with_warm). A command to one of them does not load it. It is decided on the state that is known, and
 /// the append, which expects the version of that state, is its only round trip: if it succeeds, the state was that of now.
 /// If another process has written meanwhile, the store says so, what is missing is read, and the command is decided again.
+/// Where that happens to more than one of a hundred commands, because several processes serve the same aggregates, what is new
+/// is read before the command is decided, as long as it does.
 /// Where there is no append that would prove it, because the command is refused, leads to nothing, or was meant for another
 /// version, what is missing is read first. So the answer is the same as without, and [`load`](Self::load) reads the store
 /// always. An outcome that is unknown, an error or a command that is dropped on its way leaves nothing that could be wrong.
