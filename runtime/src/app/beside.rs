@@ -100,7 +100,7 @@ impl Beside for Core {
 /// The events of a commit as they would be recorded, as far as that is known beforehand.
 fn as_recorded(commit: &Commit) -> Vec<RecordedEvent> {
     let at = now();
-    let mut events = Vec::new();
+    let mut events = Vec::with_capacity(commit.appends.iter().map(|append| append.events.len()).sum());
     for append in &commit.appends {
         let mut version = append.expected.version().unwrap_or(Version::NONE);
         for event in &append.events {

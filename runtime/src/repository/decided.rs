@@ -46,12 +46,15 @@ impl<A: Aggregate> Decided<A> {
         metadata: Option<&Arc<Metadata>>,
         copies: bool,
     ) -> Result<Self, NotStorable> {
-        let stored = events.as_slice().iter().map(|event| stored(event, metadata));
+        let mut to_store = Vec::with_capacity(events.as_slice().len());
+        for event in events.as_slice() {
+            to_store.push(stored(event, metadata)?);
+        }
         let mut decided = Self {
             version: loaded.fold.version(),
             position: loaded.position,
             tail: loaded.tail.clone(),
-            stored: stored.collect::<Result<_, _>>()?,
+            stored: to_store,
             events,
             claims: Vec::new(),
             folded: false,

@@ -107,7 +107,7 @@ impl Placed {
     }
 
     /// The unique values and the key that it has to do with. Two commits with one in common are not judged together.
-    pub(super) fn hashes(&self) -> impl Iterator<Item = Uuid> {
+    pub(super) fn hashes(&self) -> impl Iterator<Item = Uuid> + Clone {
         let values = self.commit.claims.iter().map(|change| change.claim().value.as_uuid());
         values.chain(self.commit.key.as_ref().map(IdempotencyKey::hash))
     }

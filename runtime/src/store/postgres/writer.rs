@@ -117,7 +117,7 @@ pub(super) fn gone() -> StoreError {
 
 async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<Request>) {
     let mut postponed = Vec::new();
-    let (mut streams, mut hashes) = (HashSet::new(), HashSet::new());
+    let mut touched = HashSet::new();
     loop {
         let first = match postponed.is_empty() {
             true => waiting.recv().await,
@@ -132,19 +132,16 @@ async fn work_off(link: Arc<Link>, turn: Arc<Turn>, mut waiting: mpsc::Receiver<
         let more = std::iter::from_fn(|| waiting.try_recv().ok());
         let candidates = std::mem::take(&mut postponed).into_iter().chain(first).chain(more);
         let mut batch = Vec::new();
-        streams.clear();
-        hashes.clear();
+        touched.clear();
         let (mut events, mut bytes) = (0, 0);
         let mut keep_times = None;
         for request in candidates.take(MOST_COMMITS) {
-            let commit = &request.placed.commit;
             // Whether a second append to a stream is right depends on the first one. That one goes next time, and so
             // does what comes after it for the same streams. It is the same with unique values and keys.
-            let ids = || commit.appends.iter().map(|append| append.stream.clone());
-            let again = ids().any(|stream| streams.contains(&stream))
-                || request.placed.hashes().any(|hash| hashes.contains(&hash));
-            streams.extend(ids());
-            hashes.extend(request.placed.hashes());
+            let streams = request.placed.after.iter().map(|place| place.stream);
+            let touches = streams.chain(request.placed.hashes());
+            let again = touches.clone().any(|touch| touched.contains(&touch));
+            touched.extend(touches);
             // Whether times are kept is said once for all of them.
             let other =
                 *keep_times.get_or_insert(request.placed.keeps_times()) != request.placed.keeps_times();

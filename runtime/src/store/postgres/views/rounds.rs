@@ -306,14 +306,17 @@ impl<'a> Step<'a> {
                 true
             }
             (Self::Update(columns), Self::Update(changes)) => {
-                let changed = |(index, by): &(usize, By<'a>)| match of_column(columns, *index) {
-                    Some(before) => Some((*index, by.after(before)?)),
-                    None => Some((*index, by.clone())),
+                let changed = |columns: &[_], (index, by): &(usize, By<'a>)| match of_column(columns, *index)
+                {
+                    Some(before) => by.after(before),
+                    None => Some(by.clone()),
                 };
-                let Some(changed) = changes.iter().map(changed).collect::<Option<Vec<_>>>() else {
+                if changes.iter().any(|change| changed(columns, change).is_none()) {
                     return false;
-                };
-                changed.into_iter().for_each(|(index, by)| put(columns, index, by));
+                }
+                for change in changes {
+                    changed(columns, change).into_iter().for_each(|by| put(columns, change.0, by));
+                }
                 true
             }
             _ => false,
