@@ -92,8 +92,11 @@ pub enum Work {
     Command,
     /// The same; who can keep the states of all streams between the commands does.
     Warm,
-    /// The same, and its row of the overview is written in the same transaction.
+    /// A command whose row of the overview is written in the same transaction. What is known of a stream is kept as an app keeps
+    /// it where nobody says otherwise.
     Viewed,
+    /// The same, and nothing is kept.
+    ViewedCold,
     /// Append the first event of a new stream.
     Append,
     /// Sign up with an address that nobody else has.

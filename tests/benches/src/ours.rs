@@ -26,6 +26,9 @@ use crate::{
 /// How many events a page of a replay has.
 const PAGE: usize = 500;
 
+/// How long a view may take to come to what was recorded without it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// More streams than any measurement has.
 const ALL: usize = 1 << 16;
 
@@ -80,15 +83,18 @@ impl Database for Ours {
     }
 
     fn programs(&self, work: Work, _: u64) -> Answer<'_, Vec<Runner>> {
-        if work == Work::Viewed {
+        if matches!(work, Work::Viewed | Work::ViewedCold) {
             return Box::pin(async move {
                 let app = self.app(Consistency::Transactional).await?;
                 let incidents = app.repository();
+                let incidents = if work == Work::Viewed { incidents } else { incidents.cold() };
                 Ok(vec![Runner::new("factum", &Arc::new(Viewed { incidents, _app: app }))])
             });
         }
         let runner = match work {
-            Work::Viewed => return Box::pin(async { Err("it has a program of its own".into()) }),
+            Work::Viewed | Work::ViewedCold => {
+                return Box::pin(async { Err("it has a program of its own".into()) });
+            }
             Work::Command => Runner::new("factum", &Arc::new(Commands(self.incidents.clone().cold()))),
             Work::Warm => Runner::new("factum", &Arc::new(Commands(self.incidents.clone().with_warm(ALL)))),
             Work::Append => Runner::new("factum", &Arc::new(Appends(Arc::clone(&self.store)))),
@@ -136,6 +142,9 @@ impl Database for Ours {
     fn seen(&self, plan: Clients) -> Answer<'_, Sample> {
         Box::pin(async move {
             let app = self.app(Consistency::Eventual).await?;
+            // What others recorded while there was no app is not what is measured.
+            let head = self.store.head().await?;
+            app.view::<Overview>().after_position(head).within(PATIENCE).get(&plan.streams.start).await?;
             let start = Instant::now();
             let Length::Time(time) = plan.length else { return Err("it takes its time".into()) };
             let clients: Vec<_> = (0..plan.clients)

@@ -108,7 +108,7 @@ impl Database for Arc<Map> {
     fn programs(&self, work: Work, _: u64) -> Answer<'_, Vec<Runner>> {
         let runners = match work {
             Work::Command | Work::Warm => vec![Runner::new("map and lock", self)],
-            Work::Viewed | Work::Append | Work::SignUp | Work::SignUpFreely => Vec::new(),
+            Work::Viewed | Work::ViewedCold | Work::Append | Work::SignUp | Work::SignUpFreely => Vec::new(),
         };
         Box::pin(async { Ok(runners) })
     }

@@ -135,7 +135,9 @@ pub async fn run(measure: Measure, backend: &dyn Backend, effort: Effort) -> Res
         Measure::Signups if backend.is_durable() => rows.extend(signups::sign_ups(backend, effort).await?),
         Measure::Views if backend.is_durable() && backend.name() != "JetStream" => {
             rows.push(views::fill(backend, effort).await?);
-            rows.extend(views::transactional(backend, effort).await?);
+            for cold in [false, true] {
+                rows.extend(views::transactional(backend, effort, cold).await?);
+            }
             rows.push(views::seen(backend, effort).await?);
         }
         Measure::Decode if !backend.is_durable() => rows.push(decode::decode(effort).await?),

@@ -33,11 +33,19 @@ pub(super) async fn fill(backend: &dyn Backend, effort: Effort) -> Result<Row, E
     Ok(Row::new(backend.name(), &work, "events", "batches").of(&turns, 1).aim(0.5))
 }
 
-/// Commands whose rows are written in their transactions.
-pub(super) async fn transactional(backend: &dyn Backend, effort: Effort) -> Result<Vec<Row>, Error> {
-    let work = "commands with a transactional view, 64 clients";
+/// Commands whose rows are written in their transactions; `cold`: by a repository that keeps nothing of what it has loaded, as
+/// the programs by hand do.
+pub(super) async fn transactional(
+    backend: &dyn Backend,
+    effort: Effort,
+    cold: bool,
+) -> Result<Vec<Row>, Error> {
+    let (work, kind) = match cold {
+        false => ("commands with a transactional view, 64 clients", Work::Viewed),
+        true => ("the same, cold", Work::ViewedCold),
+    };
     let streams = backend.streams();
-    let mut sides = Sides::prepare(backend, streams, Work::Viewed, CLIENTS).await?;
+    let mut sides = Sides::prepare(backend, streams, kind, CLIENTS).await?;
     let turns =
         sides.take_turns(effort.rounds, CLIENTS, Length::Time(effort.time), |_, _| 0..streams).await?;
     sides.check(work).await?;

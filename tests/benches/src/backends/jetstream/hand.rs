@@ -134,7 +134,7 @@ impl Database for Arc<ByHand> {
                 vec![Runner::new("load + publish", &Arc::new(Commands(Arc::clone(self))))]
             }
             Work::Append => vec![Runner::new("bare publish", &Arc::new(Appends(Arc::clone(self))))],
-            Work::Viewed | Work::SignUp | Work::SignUpFreely => Vec::new(),
+            Work::Viewed | Work::ViewedCold | Work::SignUp | Work::SignUpFreely => Vec::new(),
         };
         Box::pin(async { Ok(runners) })
     }

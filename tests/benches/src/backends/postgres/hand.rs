@@ -134,7 +134,7 @@ impl Database for ByHand {
                 Work::SignUp => {
                     vec![Runner::new("grouped", &Arc::new(SignUps(Grouped::open(&self.url).await?)))]
                 }
-                Work::Viewed => {
+                Work::Viewed | Work::ViewedCold => {
                     view::fill(&self.client).await?;
                     vec![Runner::new("grouped", &Arc::new(Viewed(Grouped::open(&self.url).await?)))]
                 }

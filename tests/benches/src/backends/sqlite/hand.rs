@@ -198,7 +198,7 @@ impl Database for ByHand {
                 Work::SignUp => {
                     vec![Runner::new("grouped", &Arc::new(SignUps(Grouped::open(&self.path)?)))]
                 }
-                Work::Viewed => {
+                Work::Viewed | Work::ViewedCold => {
                     self.fill().await?;
                     vec![Runner::new("grouped", &Arc::new(Viewed(Grouped::open(&self.path)?)))]
                 }
