@@ -315,6 +315,28 @@ async fn where_others_write_as_often_what_is_new_is_read_first() {
         }
     }
     assert!((1..10).contains(&in_vain), "{in_vain} appends in vain");
+    // Those that wait for each other and are carried out together do so, too.
+    watched.take();
+    let held_up = watched.answers.lock().await;
+    let spawn = || {
+        let accounts = accounts.clone();
+        tokio::spawn(async move { accounts.execute(&0, book(1)).await })
+    };
+    let first = spawn();
+    while watched.take().appends.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let others = [spawn(), spawn()];
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    elsewhere.execute(&0, book(-3)).await.unwrap();
+    drop(held_up);
+    first.await.unwrap().unwrap();
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    assert_eq!(watched.take(), asked(&[2], &[23]));
     // A while after the others have gone, an append is enough again.
     for _ in 0..100 {
         for id in 0..20 {

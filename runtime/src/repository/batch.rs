@@ -12,13 +12,13 @@ use tokio::runtime::Id;
 use tracing::{Instrument as _, Span};
 
 use super::{
-    ExecuteError, PAGE, Repository, Retry,
+    ExecuteError, LoadError, PAGE, Repository, Retry,
     ask::Judged,
     attempt::{self, Outcome},
     beside::Company,
     constraint,
     decided::Decided,
-    line::{Reply, Seat, Turn},
+    line::{Lines, Reply, Seat, Turn},
     load::{self, Loaded},
     snapshot,
 };
@@ -41,6 +41,7 @@ const BYTES: usize = 256 * 1024;
 pub(super) struct Batch<A: Aggregate> {
     store: Arc<dyn Store>,
     retry: Retry,
+    lines: Arc<Lines<A>>,
     beside: Company,
     stream: StreamId,
     id: A::Id,
@@ -72,8 +73,9 @@ enum Verdict<A: Aggregate> {
 impl<A: Aggregate> Batch<A> {
     pub(super) fn new(repository: &Repository<A>, stream: &StreamId, id: &A::Id, turn: Turn<A>) -> Self {
         let (store, retry) = (Arc::clone(&repository.store), repository.retry.clone());
-        let (stream, id, beside) = (stream.clone(), id.clone(), repository.beside.clone());
-        Self { store, retry, beside, stream, id, turn, seats: Vec::new(), sent: None }
+        let (lines, beside) = (Arc::clone(&repository.lines), repository.beside.clone());
+        let (stream, id) = (stream.clone(), id.clone());
+        Self { store, retry, lines, beside, stream, id, turn, seats: Vec::new(), sent: None }
     }
 
     /// Carries out who waits on this runtime, which it runs on, as long as somebody does.
@@ -106,6 +108,12 @@ impl<A: Aggregate> Batch<A> {
                     Err(_) => return self.send_back(),
                 },
             };
+            if !sure && !self.lines.trust.holds() {
+                if self.look(&mut loaded).await.is_err() {
+                    return self.send_back();
+                }
+                sure = true;
+            }
             let before = loaded.copy();
             let plan = loop {
                 let Ok(plan) = self.decide(&mut loaded) else { return };
@@ -115,7 +123,7 @@ impl<A: Aggregate> Batch<A> {
                 if sure || !plan.events.is_empty() {
                     break plan;
                 }
-                if load::catch_up(&self.store, &self.stream, &mut loaded, None).await.is_err() {
+                if self.look(&mut loaded).await.is_err() {
                     return self.send_back();
                 }
                 sure = true;
@@ -124,7 +132,11 @@ impl<A: Aggregate> Batch<A> {
                 self.turn.put(loaded);
                 return self.answer(plan, CommitId::new(), None);
             }
-            match self.record(&plan).await {
+            let outcome = self.record(&plan).await;
+            if !sure {
+                self.lines.trust.learn(matches!(outcome, Ok(Outcome::Conflict { .. })));
+            }
+            match outcome {
                 Ok(Outcome::Recorded(id, committed)) => {
                     let appended = committed.and_then(|Committed { mut appends }| appends.pop());
                     if let Some(appended) = &appended {
@@ -159,6 +171,14 @@ impl<A: Aggregate> Batch<A> {
                 | Err(attempt::Error::Failed(_) | attempt::Error::View(_)) => return self.send_back(),
             }
         }
+    }
+
+    /// Takes what is new of an aggregate that was known.
+    async fn look(&self, loaded: &mut Loaded<A>) -> Result<(), LoadError> {
+        let known = loaded.fold.version();
+        load::catch_up(&self.store, &self.stream, loaded, None).await?;
+        self.lines.trust.learn(loaded.fold.version() > known);
+        Ok(())
     }
 
     /// Decides one after the other. Those that have to go alone, or do not fit any more, go back into the line, and all

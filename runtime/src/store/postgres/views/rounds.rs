@@ -201,10 +201,10 @@ impl<'a> Rows<'a> {
                     rounds.push(Vec::new());
                 }
                 let Some(round) = rounds.get_mut(number) else { continue };
-                let goes_along = |group: &&mut Group<'a>| {
-                    !singly && Arc::ptr_eq(group.table, table) && change.step.has(&group.shape)
-                };
-                match round.iter_mut().find(goes_along) {
+                let goes_along =
+                    |group: &&mut Group<'a>| Arc::ptr_eq(group.table, table) && change.step.has(&group.shape);
+                let group = if singly { None } else { round.iter_mut().find(goes_along) };
+                match group {
                     Some(group) => group.changes.push(change),
                     None => round.push(Group { table, shape: change.step.shape(), changes: vec![change] }),
                 }
