@@ -7,6 +7,7 @@ mod commands;
 mod conflicts;
 mod damage;
 mod past;
+mod small;
 mod unknown;
 
 use std::sync::Arc;
